@@ -1,0 +1,68 @@
+//! The time source of a session, which tests can replace.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
+
+/// A time source: a monotonic clock, a wall clock and a way to wait.
+///
+/// Both clocks are watched, because a monotonic clock stands still while the machine is suspended
+/// and a wall clock can be set. [`SystemClock`] is the default. With the feature `testing` there
+/// is a `FakeClock` in `testing`, which moves only when it is told to.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// Returns the time since a fixed point of this clock's choice. It never goes back.
+    fn monotonic(&self) -> Duration;
+
+    /// Returns the date and time of the machine. It may jump.
+    fn wall(&self) -> SystemTime;
+
+    /// Returns a future that is ready after `wait` has passed on the monotonic clock.
+    fn sleep(&self, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+/// The machine's clocks, and tokio's timer: under tokio's paused time it stands still as well.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock {
+    started: tokio::time::Instant,
+}
+
+impl SystemClock {
+    /// Creates a clock that counts from now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            started: tokio::time::Instant::now(),
+        }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn monotonic(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep(&self, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(tokio::time::sleep(wait))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sessions hold the clock as a trait object.
+    fn _obj_safe(_: Box<dyn Clock>) {}
+}

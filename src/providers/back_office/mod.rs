@@ -1,0 +1,1 @@
+//! Sign-in for the Back Office API (B2Core).

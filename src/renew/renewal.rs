@@ -1,0 +1,175 @@
+use std::fmt;
+
+use crate::{Error, Token};
+
+/// Why a new token is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reason {
+    /// There is no token, or the one there was has expired.
+    Missing,
+    /// The token runs out soon.
+    Expiring,
+    /// The server refused the token.
+    Rejected,
+    /// The user asked for it.
+    Explicit,
+}
+
+/// What a token service is asked: a new token, why, and with what to get it.
+///
+/// A token service is any tower `Service<Renewal>` that answers with a [`Token`] or a [`Renewed`].
+/// With [`service_fn`](tower::service_fn) a closure will do.
+///
+/// # Example
+///
+/// ```
+/// use tower::service_fn;
+/// use tower_reauth::{BoxError, Renewal, Session, Token};
+///
+/// # fn main() -> Result<(), BoxError> {
+/// let tokens = service_fn(|renewal: Renewal| async move {
+///     // Trade `renewal.previous()`'s refresh token, or sign in.
+///     # let _ = renewal;
+///     Ok::<_, BoxError>(Token::new("mF_9.B5f-4.1JqM")?)
+/// });
+/// let session = Session::builder(tokens).origin("https://api.example.com").build()?;
+/// # let _ = session;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Renewal<C = Token> {
+    pub(crate) reason: Reason,
+    pub(crate) previous: Option<C>,
+    pub(crate) generation: Option<u64>,
+    pub(crate) challenge: Option<Box<str>>,
+}
+
+/// A new token, with what there is to say about it.
+///
+/// A token service that has nothing to say answers with the [`Token`] itself.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Renewed<C = Token> {
+    pub(crate) credential: C,
+    pub(crate) signed_in: Option<bool>,
+    pub(crate) warning: Option<Error>,
+}
+
+// === impl Renewal ===
+
+impl<C> Renewal<C> {
+    /// Creates a renewal for `reason`. Sessions call this; it is public so that a token service
+    /// can be tested.
+    #[must_use]
+    pub fn new(reason: Reason) -> Self {
+        Self {
+            reason,
+            previous: None,
+            generation: None,
+            challenge: None,
+        }
+    }
+
+    /// Sets the token that is to be replaced.
+    #[must_use]
+    pub fn with_previous(mut self, previous: C) -> Self {
+        self.previous = Some(previous);
+        self
+    }
+
+    /// Returns why a new token is asked for.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// Returns the token that is to be replaced. It holds the refresh token, also when the access
+    /// token is dead.
+    #[must_use]
+    pub fn previous(&self) -> Option<&C> {
+        self.previous.as_ref()
+    }
+
+    /// Returns the generation of the token that is to be replaced: 1 for the session's first.
+    #[must_use]
+    pub fn generation(&self) -> Option<u64> {
+        self.generation
+    }
+
+    /// Returns the server's challenge (the values of `WWW-Authenticate`, joined by commas), where
+    /// the reason is [`Reason::Rejected`] and the server sent one.
+    #[must_use]
+    pub fn challenge(&self) -> Option<&str> {
+        self.challenge.as_deref()
+    }
+}
+
+impl<C> fmt::Debug for Renewal<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Renewal")
+            .field("reason", &self.reason)
+            .field("previous", &self.previous.is_some())
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Renewed ===
+
+impl<C> Renewed<C> {
+    /// Creates the answer of a token service.
+    #[must_use]
+    pub fn new(credential: C) -> Self {
+        Self {
+            credential,
+            signed_in: None,
+            warning: None,
+        }
+    }
+
+    /// Says whether the user's own credentials were used (a sign-in) or a refresh token.
+    ///
+    /// Unless it is said, the first token counts as a sign-in and the others do not.
+    #[must_use]
+    pub fn signed_in(mut self, signed_in: bool) -> Self {
+        self.signed_in = Some(signed_in);
+        self
+    }
+
+    /// Adds a warning: the token is good, but something is amiss. It becomes an event.
+    #[must_use]
+    pub fn with_warning(mut self, warning: Error) -> Self {
+        self.warning = Some(warning);
+        self
+    }
+
+    /// Returns the new token.
+    #[must_use]
+    pub fn credential(&self) -> &C {
+        &self.credential
+    }
+}
+
+impl<C> From<C> for Renewed<C> {
+    fn from(credential: C) -> Self {
+        Self::new(credential)
+    }
+}
+
+// === impl Reason ===
+
+impl Reason {
+    /// Returns the reason's name in kebab case, as logs and metrics show it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Expiring => "expiring",
+            Self::Rejected => "rejected",
+            Self::Explicit => "explicit",
+        }
+    }
+}

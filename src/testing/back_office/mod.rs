@@ -1,0 +1,1 @@
+//! A strict simulator of the Back Office API on a loopback port.

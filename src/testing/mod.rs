@@ -1,0 +1,3 @@
+//! Servers and services for tests: simulators of the providers, and a clock that obeys.
+
+pub mod back_office;
