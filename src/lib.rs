@@ -16,11 +16,14 @@
 mod clock;
 mod error;
 pub mod inspect;
+pub mod layers;
+mod origin;
 #[cfg(feature = "back-office")]
 #[cfg_attr(docsrs, doc(cfg(feature = "back-office")))]
 pub mod providers;
 pub mod renew;
 pub mod replay;
+pub mod session;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -29,6 +32,7 @@ pub mod token;
 pub use self::{
     clock::{Clock, SystemClock},
     error::{BoxError, Error, ErrorKind},
-    renew::{Reason, Renewal, Renewed},
+    renew::{Event, Reason, Renewal, Renewed},
+    session::{ConfigError, Current, Events, Session, SessionBuilder, SignOut},
     token::{Code, CodeRequest, InvalidToken, Placement, SecretString, Token},
 };

@@ -1,5 +1,27 @@
-//! The coordination of renewals. It knows no HTTP.
+//! The coordination of renewals: what a token service is asked, and what happens when.
+//!
+//! A session keeps one token in a lock-free cell and renews it with one *flight* at a time. A
+//! flight runs in a task of its own, so that callers can come and go; each of them gets its one
+//! result. After a failure callers get the stored error at once until a cool-down is over.
+//!
+//! Nothing here knows HTTP.
 
+mod backoff;
+mod cell;
+mod event;
+mod flight;
 mod renewal;
+mod renewer;
+mod schedule;
+#[cfg(test)]
+mod tests;
 
-pub use self::renewal::{Reason, Renewal, Renewed};
+pub(crate) use self::{
+    cell::{Credential, Entry},
+    renewal::SignInTraffic,
+    renewer::{Renewer, Settings, Usable},
+};
+pub use self::{
+    event::Event,
+    renewal::{Reason, Renewal, Renewed},
+};

@@ -173,3 +173,7 @@ impl Reason {
         }
     }
 }
+
+/// In a request's extensions: it belongs to a sign-in, and must not pass the session's layers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignInTraffic;

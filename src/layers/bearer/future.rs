@@ -1,0 +1,155 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use super::{SignedWith, service::sign};
+use crate::{BoxError, Error, Session, Token, renew::Entry};
+
+type Wait = Pin<Box<dyn Future<Output = Result<Arc<Entry<Token>>, Error>> + Send>>;
+
+pin_project! {
+    /// Response future of [`Bearer`](super::Bearer).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the request. A sign-in that it waited for goes on.
+    pub struct ResponseFuture<S, ReqBody>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        state: State<S, ReqBody, S::Future>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, ReqBody, F> {
+        // Waiting for a token, without holding the inner service's readiness.
+        Waiting {
+            wait: Wait,
+            parts: Option<(Session, S, Request<ReqBody>)>,
+        },
+        // Waiting for the inner service to be ready.
+        Readying {
+            entry: Arc<Entry<Token>>,
+            parts: Option<(Session, S, Request<ReqBody>)>,
+        },
+        // Waiting for the response.
+        Sending {
+            #[pin]
+            future: F,
+            signed: Option<SignedWith>,
+        },
+        // Waiting for nothing: there is no token to send the request with.
+        Failed {
+            error: Option<Error>,
+        },
+    }
+}
+
+// === impl ResponseFuture ===
+
+impl<S, ReqBody> ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    pub(super) fn sending(future: S::Future, signed: Option<SignedWith>) -> Self {
+        Self {
+            state: State::Sending { future, signed },
+        }
+    }
+
+    pub(super) fn waiting(
+        wait: Wait,
+        session: Session,
+        inner: S,
+        request: Request<ReqBody>,
+    ) -> Self {
+        let parts = Some((session, inner, request));
+        Self {
+            state: State::Waiting { wait, parts },
+        }
+    }
+
+    pub(super) fn failed(error: Error) -> Self {
+        Self {
+            state: State::Failed { error: Some(error) },
+        }
+    }
+}
+
+impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<Response<ResBody>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.project().state;
+        loop {
+            match state.as_mut().project() {
+                StateProj::Waiting { wait, parts } => {
+                    let entry = ready!(wait.as_mut().poll(cx))?;
+                    let parts = parts.take();
+                    state.set(State::Readying { entry, parts });
+                }
+                StateProj::Readying { entry, parts } => {
+                    let (_, inner, _) = parts.as_mut().expect("polled after it was ready");
+                    ready!(inner.poll_ready(cx)).map_err(Into::into)?;
+                    let (session, mut inner, mut request) = parts.take().expect("just looked at");
+                    // The token may have been replaced while the inner service got ready.
+                    let newer = session.renewer().load();
+                    let newer = newer
+                        .as_ref()
+                        .filter(|new| new.generation > entry.generation);
+                    let signed = sign(&mut request, &session, newer.unwrap_or(entry));
+                    let future = inner.call(request);
+                    state.set(State::Sending {
+                        future,
+                        signed: Some(signed),
+                    });
+                }
+                StateProj::Sending { future, signed } => {
+                    let mut response = ready!(future.poll(cx)).map_err(Into::into)?;
+                    if let Some(signed) = signed
+                        && response.status() == StatusCode::UNAUTHORIZED
+                    {
+                        response.extensions_mut().insert(*signed);
+                    }
+                    return Poll::Ready(Ok(response));
+                }
+                StateProj::Failed { error } => {
+                    let error = error.take().expect("polled after it was ready");
+                    return Poll::Ready(Err(error.into()));
+                }
+            }
+        }
+    }
+}
+
+impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Waiting { .. } => "Waiting",
+            State::Readying { .. } => "Readying",
+            State::Sending { .. } => "Sending",
+            State::Failed { .. } => "Failed",
+        };
+        f.debug_struct("ResponseFuture")
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
+}

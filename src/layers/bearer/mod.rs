@@ -1,0 +1,59 @@
+//! Middleware that attaches the session's token to each request.
+//!
+//! A request to one of the session's origins gets the token in its header; a value that was there
+//! is replaced. A request to another origin passes unchanged, except that this session's token is
+//! taken out should it be there. A request whose URI has no scheme and host fails, unless the
+//! session [allows it](crate::SessionBuilder::allow_relative).
+//!
+//! With a good token in hand the request goes on at once: one lock-free load, no lock, no clock,
+//! no allocation. Without one it waits for the sign-in, and does not hold the inner service's
+//! readiness (a permit, a place in a buffer) meanwhile. It is never sent without a token: if none
+//! can be had it fails with the session's [`Error`](crate::Error).
+//!
+//! This layer does nothing about a `401`: see [`refresh`](super::refresh), which stands around it.
+//!
+//! HTTP/2 does not index the value, because it is marked sensitive. Its bytes travel with every
+//! request.
+//!
+//! # Example
+//!
+//! ```
+//! use http::{Request, Response};
+//! use http_body_util::Empty;
+//! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+//! use tower_reauth::{Renewal, Session, Token, layers::BearerLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! let tokens = service_fn(|_: Renewal| async { Token::new("mF_9.B5f-4.1JqM") });
+//! let session = Session::builder(tokens).origin("https://api.example.com").build()?;
+//!
+//! let client = service_fn(|request: Request<Empty<bytes::Bytes>>| async move {
+//!     assert_eq!(request.headers()["authorization"], "Bearer mF_9.B5f-4.1JqM");
+//!     Ok::<_, BoxError>(Response::new(Empty::<bytes::Bytes>::new()))
+//! });
+//! let client = ServiceBuilder::new().layer(BearerLayer::new(session)).service(client);
+//! client.oneshot(Request::get("https://api.example.com/users").body(Empty::new())?).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod future;
+mod layer;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use self::{future::ResponseFuture, layer::BearerLayer, service::Bearer};
+
+/// In a `401`'s extensions: which token the request carried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignedWith {
+    /// The session's number, as several may stand in one stack.
+    pub(crate) session: u64,
+    pub(crate) generation: u64,
+}
+
+/// In a request's extensions: it cannot be sent a second time, so a `401` would be final.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OneShot;

@@ -1,0 +1,5 @@
+//! The layers.
+
+pub mod bearer;
+
+pub use self::bearer::{Bearer, BearerLayer};

@@ -1,0 +1,229 @@
+//! One stored credential, with its generation and the flags that the request path reads.
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
+
+use tokio::{sync::Notify, task::AbortHandle};
+
+use crate::clock::Clock;
+
+/// What the renewer must know of a credential.
+pub(crate) trait Credential: Clone + Send + Sync + 'static {
+    /// How long it is good for from when it was received.
+    fn lifetime(&self) -> Option<Duration>;
+}
+
+/// A credential as it stands in the cell. Shared by all who use it.
+pub(crate) struct Entry<C> {
+    pub(crate) credential: C,
+    /// The credential that this one replaced, so that its traces can be recognised.
+    pub(crate) replaced: Option<C>,
+    /// Counts up from 1 with each credential that is stored.
+    pub(crate) generation: u64,
+    phase: AtomicU8,
+    pub(super) life: Option<Life>,
+    pub(super) due: Mutex<Due>,
+    /// Wakes the schedule when `due` has changed.
+    pub(super) changed: Arc<Notify>,
+    schedule: Mutex<Option<AbortHandle>>,
+}
+
+/// The two instants in the life of a credential.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life {
+    pub(super) refresh_after: Instant,
+    pub(super) never_use_after: Instant,
+}
+
+/// A point in time on both clocks: it has passed when either says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Instant {
+    pub(super) monotonic: Duration,
+    pub(super) wall: Option<SystemTime>,
+}
+
+/// When the next early renewal is due.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Due {
+    /// At the credential's own refresh-after instant.
+    AtRefreshAfter,
+    /// At this monotonic time, after an early renewal that failed.
+    At(Duration),
+    /// The flag is set already, or the request that took it is seeing to it.
+    Given,
+}
+
+/// What the request path has to know, beyond that there is a credential. Nothing set: just use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Phase(u8);
+
+// === impl Phase ===
+
+impl Phase {
+    /// No schedule is running that would set the other flags.
+    pub(crate) const UNSCHEDULED: Self = Self(1);
+    /// The next request starts a renewal in the background.
+    pub(crate) const DUE: Self = Self(2);
+    /// Past never-use-after.
+    pub(crate) const DEAD: Self = Self(4);
+    /// The server refused it, and it is being renewed.
+    pub(crate) const REFUSED: Self = Self(8);
+
+    pub(crate) fn has(self, flag: Self) -> bool {
+        self.0 & flag.0 != 0
+    }
+}
+
+// === impl Life ===
+
+impl Life {
+    /// Fits the instants to the lifetime; `None` if it is unknown, or too short to be meant.
+    ///
+    /// The margin is never more than half the lifetime, so that there is no renewal without end.
+    pub(super) fn new(
+        lifetime: Option<Duration>,
+        margin: Option<Duration>,
+        clock: &dyn Clock,
+    ) -> Option<Self> {
+        let lifetime = lifetime.filter(|lifetime| *lifetime >= Duration::from_secs(1))?;
+        let margin = match margin {
+            Some(margin) => margin.min(lifetime / 2),
+            None => (lifetime / 10).min(Duration::from_secs(60)),
+        };
+        let now = Instant::now(clock);
+        Some(Self {
+            refresh_after: now.after(lifetime - margin),
+            never_use_after: now.after(lifetime),
+        })
+    }
+}
+
+// === impl Instant ===
+
+impl Instant {
+    pub(super) fn now(clock: &dyn Clock) -> Self {
+        Self {
+            monotonic: clock.monotonic(),
+            wall: Some(clock.wall()),
+        }
+    }
+
+    fn after(self, wait: Duration) -> Self {
+        Self {
+            monotonic: self.monotonic.saturating_add(wait),
+            // A date that no clock can show is left to the monotonic clock.
+            wall: self.wall.and_then(|wall| wall.checked_add(wait)),
+        }
+    }
+
+    pub(super) fn has_passed(self, now: Self) -> bool {
+        let by_wall = matches!((self.wall, now.wall), (Some(at), Some(now)) if now >= at);
+        by_wall || now.monotonic >= self.monotonic
+    }
+
+    /// How long until it passes, by whichever clock comes first.
+    pub(super) fn wait(self, now: Self) -> Duration {
+        let monotonic = self.monotonic.saturating_sub(now.monotonic);
+        match (self.wall, now.wall) {
+            (Some(at), Some(now)) => monotonic.min(at.duration_since(now).unwrap_or_default()),
+            _ => monotonic,
+        }
+    }
+}
+
+// === impl Entry ===
+
+impl<C> Entry<C> {
+    pub(super) fn new(
+        credential: C,
+        replaced: Option<C>,
+        generation: u64,
+        life: Option<Life>,
+    ) -> Self {
+        let phase = if life.is_some() {
+            Phase::UNSCHEDULED
+        } else {
+            Phase(0)
+        };
+        Self {
+            credential,
+            replaced,
+            generation,
+            phase: AtomicU8::new(phase.0),
+            life,
+            due: Mutex::new(Due::AtRefreshAfter),
+            changed: Arc::new(Notify::new()),
+            schedule: Mutex::new(None),
+        }
+    }
+
+    /// Returns the flags. Relaxed will do: they are hints about the credential that they stand
+    /// beside, and whoever acts on one looks again under the lock.
+    pub(crate) fn phase(&self) -> Phase {
+        Phase(self.phase.load(Ordering::Relaxed))
+    }
+
+    /// Whether there is nothing to do but use it: the one check of the request path.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.phase().0 == 0
+    }
+
+    /// Whether the schedule has found it past never-use-after.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.phase().has(Phase::DEAD)
+    }
+
+    pub(super) fn set(&self, flag: Phase) {
+        self.phase.fetch_or(flag.0, Ordering::Relaxed);
+    }
+
+    /// Takes the flag away; whether it was there. Of many who call it one gets `true`.
+    pub(super) fn take(&self, flag: Phase) -> bool {
+        Phase(self.phase.fetch_and(!flag.0, Ordering::Relaxed)).has(flag)
+    }
+
+    /// Whether it is past never-use-after, by the flag or by the clocks themselves.
+    pub(super) fn is_dead(&self, now: impl FnOnce() -> Instant) -> bool {
+        self.phase().has(Phase::DEAD)
+            || self
+                .life
+                .is_some_and(|life| life.never_use_after.has_passed(now()))
+    }
+
+    /// Sets when the next early renewal is due.
+    pub(super) fn set_due(&self, due: Due) {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = due;
+        self.changed.notify_one();
+    }
+
+    /// Lets the next request start an early renewal.
+    pub(super) fn give_due(&self) {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner) = Due::Given;
+        self.set(Phase::DUE);
+    }
+
+    pub(super) fn due(&self) -> Due {
+        *self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn keep_schedule(&self, task: AbortHandle) {
+        *self.schedule.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+}
+
+impl<C> Drop for Entry<C> {
+    fn drop(&mut self) {
+        let schedule = self
+            .schedule
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = schedule.take() {
+            task.abort();
+        }
+    }
+}

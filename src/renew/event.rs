@@ -1,0 +1,57 @@
+use super::Reason;
+use crate::Error;
+
+/// What happened to a session's token. No event holds a secret.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The user's own credentials were traded for a token.
+    #[non_exhaustive]
+    SignedIn {
+        /// The generation of the new token.
+        generation: u64,
+        /// Why a token was needed.
+        reason: Reason,
+    },
+    /// A token was replaced without the user's own credentials.
+    #[non_exhaustive]
+    Renewed {
+        /// The generation that was replaced, if there was one.
+        old: Option<u64>,
+        /// The generation of the new token.
+        new: u64,
+        /// Why it was replaced.
+        reason: Reason,
+    },
+    /// The token in use is good, but something is amiss: it could not be saved, or its dates
+    /// cannot be right.
+    #[non_exhaustive]
+    Warned {
+        /// The generation that is warned of.
+        generation: u64,
+        /// What is amiss.
+        error: Error,
+    },
+    /// No new token could be had.
+    #[non_exhaustive]
+    Failed {
+        /// What went wrong.
+        error: Error,
+        /// Why a token was needed.
+        reason: Reason,
+    },
+    /// A token was set by hand.
+    #[non_exhaustive]
+    Set {
+        /// The generation of the token that was set.
+        generation: u64,
+    },
+    /// The token was cleared, by `clear` or `sign_out`.
+    Cleared,
+    /// This receiver was too slow: so many events are lost to it.
+    #[non_exhaustive]
+    Missed {
+        /// How many.
+        count: u64,
+    },
+}

@@ -1,0 +1,108 @@
+//! One renewal on its way: it belongs to the renewer, and callers only wait for its outcome.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{oneshot, watch};
+
+use super::{Reason, cell::Entry};
+use crate::Error;
+
+/// How a flight ended for those who wait.
+pub(super) enum Outcome<C> {
+    Renewed(Arc<Entry<C>>),
+    Failed(Error),
+    /// The session was cleared meanwhile.
+    Cleared,
+    /// The runtime that carried it ended. Whether the server renewed is not known.
+    Lost,
+}
+
+pub(super) struct Flight<C> {
+    pub(super) reason: Reason,
+    /// The generation that is being replaced.
+    pub(super) replaces: Option<u64>,
+    /// Until when a refused credential is held back for this flight, on the monotonic clock.
+    pub(super) held_until: Mutex<Option<Duration>>,
+    outcome: watch::Sender<Option<Outcome<C>>>,
+    /// Who wants the credential if it comes too late to be stored.
+    late: Mutex<Option<oneshot::Sender<C>>>,
+}
+
+// === impl Flight ===
+
+impl<C> Flight<C> {
+    pub(super) fn new(reason: Reason, replaces: Option<u64>) -> Self {
+        Self {
+            reason,
+            replaces,
+            held_until: Mutex::new(None),
+            outcome: watch::Sender::new(None),
+            late: Mutex::new(None),
+        }
+    }
+
+    /// Starts holding the refused credential back, unless that has begun already.
+    pub(super) fn hold(&self, until: Duration) {
+        let mut held_until = self
+            .held_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        held_until.get_or_insert(until);
+    }
+
+    pub(super) fn held_until(&self) -> Option<Duration> {
+        *self
+            .held_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn end(&self, outcome: Outcome<C>) {
+        self.outcome.send_replace(Some(outcome));
+    }
+
+    /// Waits for the outcome. The first outcome that was given stays.
+    pub(super) async fn ended(&self) -> Outcome<C> {
+        let mut outcome = self.outcome.subscribe();
+        match outcome.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(outcome)) => outcome.clone(),
+            // The sender is in `self`, so it is there.
+            Ok(None) | Err(_) => Outcome::Lost,
+        }
+    }
+
+    /// Returns a receiver of the credential, in case it comes too late to be stored.
+    pub(super) fn want_late(&self) -> oneshot::Receiver<C> {
+        let (sender, receiver) = oneshot::channel();
+        *self.late.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        receiver
+    }
+
+    /// Hands over a credential that came too late. It is dropped if nobody wants it.
+    pub(super) fn give_late(&self, credential: Option<C>) {
+        let sender = self
+            .late
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let (Some(sender), Some(credential)) = (sender, credential) {
+            drop(sender.send(credential));
+        }
+    }
+}
+
+// === impl Outcome ===
+
+impl<C> Clone for Outcome<C> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Renewed(entry) => Self::Renewed(Arc::clone(entry)),
+            Self::Failed(error) => Self::Failed(error.clone()),
+            Self::Cleared => Self::Cleared,
+            Self::Lost => Self::Lost,
+        }
+    }
+}

@@ -1,0 +1,232 @@
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tower::{ServiceExt, util::BoxCloneService};
+use tower_service::Service;
+
+use super::{Session, SignOut};
+use crate::{
+    BoxError, Clock, Error, ErrorKind, Renewal, Renewed, SystemClock, Token,
+    origin::Origins,
+    renew::{Renewer, Settings},
+};
+
+/// A builder of a [`Session`], from [`Session::builder`].
+///
+/// | setting | default |
+/// | --- | --- |
+/// | [`origin`](Self::origin) | none: at least one is required, or [`allow_relative`](Self::allow_relative) |
+/// | [`insecure_http`](Self::insecure_http) | off: plain http goes to loopback only |
+/// | [`renew_ahead`](Self::renew_ahead) | a tenth of the lifetime, at most 60 s |
+/// | [`flight_timeout`](Self::flight_timeout) | 30 s |
+/// | [`token`](Self::token) | none: the first request signs in |
+/// | [`sign_out_service`](Self::sign_out_service) | none: signing out forgets the token here only |
+/// | [`clock`](Self::clock) | [`SystemClock`] |
+#[must_use = "a builder does nothing until it is built"]
+pub struct SessionBuilder {
+    tokens: Shareable<Renewal, Renewed>,
+    sign_outs: Option<Shareable<SignOut, ()>>,
+    origins: Vec<String>,
+    insecure_http: bool,
+    relative: bool,
+    token: Option<Token>,
+    clock: Arc<dyn Clock>,
+    settings: Settings,
+}
+
+/// A setting of a session that cannot be right, with the value that was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No origin was given, so no request could ever carry the token.
+    NoOrigin,
+    /// An origin is not `scheme://host` or `scheme://host:port`.
+    #[non_exhaustive]
+    InvalidOrigin {
+        /// What was given.
+        value: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An origin is plain http beyond loopback, and that was not allowed.
+    #[non_exhaustive]
+    InsecureOrigin {
+        /// What was given.
+        value: String,
+    },
+}
+
+/// A service that is called rarely, from any thread, through clones.
+///
+/// The mutex is held only to clone, so that the service itself need not be `Sync`.
+pub(super) struct Shareable<T, U>(Mutex<BoxCloneService<T, U, Error>>);
+
+// === impl SessionBuilder ===
+
+impl SessionBuilder {
+    pub(super) fn new<T>(tokens: T) -> Self
+    where
+        T: Service<Renewal> + Clone + Send + 'static,
+        T::Response: Into<Renewed>,
+        T::Error: Into<BoxError>,
+        T::Future: Send + 'static,
+    {
+        Self {
+            tokens: Shareable::new(tokens.map_response(Into::into)),
+            sign_outs: None,
+            origins: Vec::new(),
+            insecure_http: false,
+            relative: false,
+            token: None,
+            clock: Arc::new(SystemClock::new()),
+            settings: Settings {
+                renew_ahead: None,
+                flight_timeout: Duration::from_secs(30),
+            },
+        }
+    }
+
+    /// Adds an origin that may be sent the token: `https://host` or `https://host:port`.
+    ///
+    /// Requests elsewhere pass without it. Call it again for further origins.
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.origins.push(origin.into());
+        self
+    }
+
+    /// Allows origins of plain http beyond loopback: whoever is on the way can read the token.
+    pub fn insecure_http(mut self) -> Self {
+        self.insecure_http = true;
+        self
+    }
+
+    /// Attaches the token to requests whose URI has no scheme and host too, as they are sent to
+    /// an in-process router. Without it such a request fails, because nobody can tell where it
+    /// goes.
+    pub fn allow_relative(mut self) -> Self {
+        self.relative = true;
+        self
+    }
+
+    /// Sets how long before its end a token is renewed; never more than half its lifetime.
+    ///
+    /// By default it is a tenth of the lifetime, and at most 60 s.
+    pub fn renew_ahead(mut self, margin: Duration) -> Self {
+        self.settings.renew_ahead = Some(margin);
+        self
+    }
+
+    /// Sets the deadline of one renewal, 30 s by default. It is the renewal's own: callers with
+    /// less patience can leave, and it goes on without them.
+    pub fn flight_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.flight_timeout = timeout;
+        self
+    }
+
+    /// Begins with this token instead of signing in.
+    pub fn token(mut self, token: Token) -> Self {
+        self.token = Some(token);
+        self
+    }
+
+    /// Sets the service that revokes a token at the server, for [`Session::sign_out`].
+    pub fn sign_out_service<T>(mut self, sign_outs: T) -> Self
+    where
+        T: Service<SignOut, Response = ()> + Clone + Send + 'static,
+        T::Error: Into<BoxError>,
+        T::Future: Send + 'static,
+    {
+        self.sign_outs = Some(Shareable::new(sign_outs));
+        self
+    }
+
+    /// Sets the time source, for tests.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Builds the session.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no origin, or one that is not an origin, or one of plain http beyond
+    /// loopback without [`insecure_http`](Self::insecure_http).
+    pub fn build(self) -> Result<Session, ConfigError> {
+        let origins = Origins::parse(&self.origins, self.insecure_http, self.relative)?;
+        let tokens = self.tokens;
+        let source = Box::new(move |renewal| tokens.call(renewal));
+        let renewer = Renewer::new(source, self.clock, self.settings);
+        if let Some(token) = self.token {
+            renewer.set(token);
+        }
+        Ok(Session::new(renewer, origins, self.sign_outs))
+    }
+}
+
+impl fmt::Debug for SessionBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionBuilder")
+            .field("origins", &self.origins.len())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl ConfigError ===
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoOrigin => f.write_str(
+                "no origin is set: name the API that may be sent the token, \
+                 as in `.origin(\"https://api.example.com\")`",
+            ),
+            Self::InvalidOrigin { value, reason } => {
+                write!(f, "`{value}` is not an origin: {reason}")
+            }
+            Self::InsecureOrigin { value } => write!(
+                f,
+                "`{value}` would send the token in the clear: use https, \
+                 or `insecure_http()` if you must"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::with_message(ErrorKind::Config, error.to_string())
+    }
+}
+
+// === impl Shareable ===
+
+impl<T: Send + 'static, U: 'static> Shareable<T, U> {
+    fn new<S>(service: S) -> Self
+    where
+        S: Service<T, Response = U> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+    {
+        let service = service.map_err(|error| Error::from_boxed(error.into()));
+        Self(Mutex::new(BoxCloneService::new(service)))
+    }
+
+    pub(super) fn call(
+        &self,
+        request: T,
+    ) -> std::pin::Pin<Box<dyn Future<Output = Result<U, Error>> + Send>> {
+        let service = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Box::pin(service.oneshot(request))
+    }
+}

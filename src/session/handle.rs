@@ -1,0 +1,272 @@
+use std::{fmt, sync::Arc};
+
+use tower_service::Service;
+
+use super::{Events, SessionBuilder, builder::Shareable};
+use crate::{
+    BoxError, Error, ErrorKind, Reason, Renewal, Renewed, Token,
+    origin::Origins,
+    renew::{Credential, Entry, Renewer, Usable},
+};
+
+/// A handle to one signed-in account: it holds the token, renews it, and tells what happens.
+///
+/// It is cheap to clone, and all clones are one session. Requests get the token through the
+/// layers, most simply [`Session::layer`]; the methods here are for programs that want to look or
+/// to interfere.
+///
+/// However many callers need a new token, it is fetched once, in a task of its own: callers may be
+/// dropped at any point without losing it. That needs a tokio runtime.
+///
+/// # Example
+///
+/// ```
+/// use tower::service_fn;
+/// use tower_reauth::{BoxError, Renewal, Session, Token};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let tokens = service_fn(|_: Renewal| async { Token::new("mF_9.B5f-4.1JqM") });
+/// let session = Session::builder(tokens).origin("https://api.example.com").build()?;
+///
+/// assert!(session.current().is_none());
+/// let current = session.token().await?;
+/// assert_eq!(current.generation(), 1);
+/// assert_eq!(current.token().expose(), "mF_9.B5f-4.1JqM");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    renewer: Renewer<Token>,
+    origins: Origins,
+    sign_outs: Option<Shareable<SignOut, ()>>,
+}
+
+/// The token in use, with its generation.
+#[derive(Clone)]
+pub struct Current {
+    entry: Arc<Entry<Token>>,
+}
+
+/// What a sign-out service is asked: to revoke this token at the server.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SignOut {
+    /// The token to revoke, with its refresh token if it has one.
+    pub token: Token,
+}
+
+// === impl Session ===
+
+impl Session {
+    /// Creates a builder around a token service: any tower `Service<Renewal>` that answers with a
+    /// [`Token`] or a [`Renewed`].
+    ///
+    /// The token service must not call through a service that carries this session's layers.
+    pub fn builder<T>(tokens: T) -> SessionBuilder
+    where
+        T: Service<Renewal> + Clone + Send + 'static,
+        T::Response: Into<Renewed>,
+        T::Error: Into<BoxError>,
+        T::Future: Send + 'static,
+    {
+        SessionBuilder::new(tokens)
+    }
+
+    pub(super) fn new(
+        renewer: Renewer<Token>,
+        origins: Origins,
+        sign_outs: Option<Shareable<SignOut, ()>>,
+    ) -> Self {
+        let inner = Inner {
+            renewer,
+            origins,
+            sign_outs,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Returns the token in use, if there is one. Lock-free; never signs in.
+    #[must_use]
+    pub fn current(&self) -> Option<Current> {
+        let entry = self.inner.renewer.load();
+        let entry = entry.as_ref().filter(|entry| !entry.is_expired())?;
+        Some(Current {
+            entry: Arc::clone(entry),
+        })
+    }
+
+    /// Returns a token that can be used now; signs in or waits for a renewal if it must.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the error of the sign-in or renewal, or with the stored one while its cool-down
+    /// lasts. [`ErrorKind::Cleared`] if the session was cleared meanwhile.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: a renewal that was begun goes on, and the next caller finds its result.
+    pub async fn token(&self) -> Result<Current, Error> {
+        let renewer = &self.inner.renewer;
+        let entry = renewer.clone().wait(renewer.usable(true)).await?;
+        Ok(Current { entry })
+    }
+
+    /// Fetches a new token, whatever the state of the one in use; joins a renewal that is under
+    /// way. It ends the pause after a failure, except one that the server or a limit asked for.
+    ///
+    /// # Errors
+    ///
+    /// Fails with the error of the renewal. The token in use stays in use then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the renewal goes on, and the next caller finds its result.
+    pub async fn renew(&self) -> Result<Current, Error> {
+        let renewer = &self.inner.renewer;
+        let generation = renewer.load().as_ref().map(|entry| entry.generation);
+        let entry = renewer
+            .ask(Reason::Explicit, generation, None)
+            .outcome()
+            .await?;
+        Ok(Current { entry })
+    }
+
+    /// Stores a token that was had elsewhere, and returns its generation.
+    ///
+    /// A renewal that is under way is overtaken: its waiters get this token, and its result is
+    /// dropped. The pause after a failure ends.
+    pub fn set(&self, token: Token) -> u64 {
+        self.inner.renewer.set(token)
+    }
+
+    /// Forgets the token. The next request signs in again.
+    ///
+    /// A renewal that is under way is overtaken: its waiters fail with [`ErrorKind::Cleared`], and
+    /// its result is dropped. The server is not told: see [`sign_out`](Self::sign_out).
+    pub fn clear(&self) {
+        drop(self.inner.renewer.clear());
+    }
+
+    /// Forgets the token and revokes it at the server, if the session has a
+    /// [`sign_out_service`](SessionBuilder::sign_out_service).
+    ///
+    /// The token is forgotten first, so that no request uses it from then on. If a renewal is
+    /// under way, its token is awaited and revoked as well. The next request signs in again.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server could not be told. The token is forgotten all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: once begun (by the first poll) it goes on in a task of its own.
+    pub async fn sign_out(&self) -> Result<(), Error> {
+        let cleared = self.inner.renewer.clear();
+        if self.inner.sign_outs.is_none() {
+            return Ok(());
+        }
+        let inner = Arc::clone(&self.inner);
+        let revoking = async move {
+            let mut result = Ok(());
+            if let Some(token) = cleared.credential {
+                result = inner.revoke(token).await;
+            }
+            if let Some(late) = cleared.late
+                && let Ok(token) = late.await
+            {
+                // The newer one is what lives at the server: its answer is the one that counts.
+                result = inner.revoke(token).await;
+            }
+            result
+        };
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return revoking.await;
+        };
+        match runtime.spawn(revoking).await {
+            Ok(result) => result,
+            Err(_) => Err(Error::with_message(
+                ErrorKind::Transport,
+                "the sign-out service panicked, or its runtime ended",
+            )),
+        }
+    }
+
+    /// Returns a stream of what happens to the token from now on.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.inner.renewer.subscribe())
+    }
+
+    pub(crate) fn renewer(&self) -> &Renewer<Token> {
+        &self.inner.renewer
+    }
+
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.inner.origins
+    }
+
+    pub(crate) fn usable(&self, exact: bool) -> Usable<Token> {
+        self.inner.renewer.usable(exact)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("renewer", &self.inner.renewer)
+            .field("origins", &self.inner.origins)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    async fn revoke(&self, token: Token) -> Result<(), Error> {
+        match &self.sign_outs {
+            Some(sign_outs) => sign_outs.call(SignOut { token }).await,
+            None => Ok(()),
+        }
+    }
+}
+
+// === impl Current ===
+
+impl Current {
+    /// Returns the token.
+    #[must_use]
+    pub fn token(&self) -> &Token {
+        &self.entry.credential
+    }
+
+    /// Returns the token's generation: 1 for the session's first, and one more with each new one.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.entry.generation
+    }
+}
+
+impl fmt::Debug for Current {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Current")
+            .field("generation", &self.entry.generation)
+            .field("token", &self.entry.credential)
+            .finish()
+    }
+}
+
+// === impl Token ===
+
+impl Credential for Token {
+    fn lifetime(&self) -> Option<std::time::Duration> {
+        self.lifetime()
+    }
+}
