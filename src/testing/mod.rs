@@ -1,3 +1,6 @@
 //! Servers and services for tests: simulators of the providers, and a clock that obeys.
 
 pub mod back_office;
+mod clock;
+
+pub use self::clock::FakeClock;

@@ -1,1 +1,102 @@
 //! A strict simulator of the Back Office API on a loopback port.
+//!
+//! [`Simulator`] is a real HTTP server (HTTP/1.1, and HTTP/2 with prior knowledge) that signs in,
+//! asks for 2FA codes, rotates refresh tokens and counts everything. It keeps to the vendor's
+//! documentation, and refuses what a careful client never sends: so a test can assert that a
+//! client did the right thing, and not merely that it got an answer.
+//!
+//! # Example
+//!
+//! ```
+//! use tower_reauth::testing::back_office::{Endpoint, Fault, Simulator};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> std::io::Result<()> {
+//! let server = Simulator::builder()
+//!     .account("foo@bar.com", "Secret123")
+//!     .two_factor(true)
+//!     .start()
+//!     .await?;
+//! server.inject(Endpoint::Refresh, Fault::Status(503));
+//!
+//! // Point the client at it, and read the code that it is asked for:
+//! assert!(server.base_url().starts_with("http://127.0.0.1:"));
+//! assert_eq!(server.latest_code("foo@bar.com"), None);
+//!
+//! // After the test, nothing but what was meant to happen has happened:
+//! let counts = server.counts();
+//! assert_eq!((counts.signins, counts.confirms, counts.refreshes), (0, 0, 0));
+//! assert!(server.violations().is_empty());
+//! server.shutdown().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Endpoints
+//!
+//! | request | body | answer |
+//! | --- | --- | --- |
+//! | `POST /api/v2/signin` | `email`, `password` | both tokens, or the details of 2FA |
+//! | `POST /api/v2/2fa/confirm` | `token`, `code` | both tokens |
+//! | `POST /api/v2/refresh` | `refreshToken` | both tokens, new |
+//! | `POST /api/v2/signout` | none, but `Authorization: Bearer` | 200, or 401 if the token is dead |
+//! | any other path | any | needs `Authorization: Bearer`, or 401 |
+//!
+//! Behind the sign-in, `GET`, `HEAD` and `OPTIONS` are answered with
+//! `{"ok": true, "account": .., "method": .., "path": ..}`, and other methods with their own body,
+//! byte for byte and under the same content type. A body of more than 64 MiB gets 413.
+//!
+//! # Rules
+//!
+//! A request that breaks one of these is refused, counted in [`Counts::violations`] and told by
+//! [`Simulator::violations`]:
+//!
+//! - No token and no password (of 8 characters or more) in an address; one `Authorization` header.
+//! - The four endpoints above take `POST` alone (405), and no query.
+//! - Sign-in traffic, which is the first three, carries no credential in its head: neither
+//!   `Authorization` nor `Cookie` nor the likes of `X-API-Key`.
+//! - Its `Content-Type` is `application/json` (415); parameters such as `charset` are ignored. Its
+//!   `Accept` admits `application/json` (406), and may not be missing.
+//! - Its body is a JSON object of the documented fields, all strings, and no others (400), of no
+//!   more than 64 KiB (413). A sign-out has no body.
+//! - No more attempts than the [`Limits`] allow (429).
+//! - No refresh token is used twice, which revokes all tokens of that sign-in.
+//!
+//! Tokens that this simulator never issued are no violation, as a client may have them from before:
+//! they are counted in [`Counts::unknown_tokens`].
+//!
+//! # What the documentation does not say
+//!
+//! The statuses and bodies of refusals, `Retry-After`, the lifetimes and whether an old refresh token
+//! dies are assumptions: each is a setting of the [`Builder`].
+
+mod answer;
+mod api;
+mod auth;
+mod body;
+mod builder;
+mod counts;
+mod dates;
+mod fault;
+mod limits;
+mod mail;
+mod routes;
+mod secrets;
+mod server;
+mod sessions;
+mod settings;
+mod state;
+mod strict;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+pub use self::{
+    answer::ErrorShape,
+    builder::Builder,
+    counts::{Counts, Upload},
+    dates::DateFormat,
+    fault::{Endpoint, Fault},
+    limits::{Limits, RetryAfter},
+    server::Simulator,
+};

@@ -1,0 +1,122 @@
+//! What the simulator has seen.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+
+use super::Endpoint;
+
+/// How often things happened since the simulator started: a snapshot.
+///
+/// A request is counted when its head has arrived, a success when it takes effect, even if the
+/// answer is lost afterwards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Requests to sign in.
+    pub signins: u64,
+    /// Sign-ins with the right password, whether they got tokens or a 2FA challenge.
+    pub signins_ok: u64,
+    /// Requests to confirm a 2FA code.
+    pub confirms: u64,
+    /// Codes that were right.
+    pub confirms_ok: u64,
+    /// Requests to refresh.
+    pub refreshes: u64,
+    /// Refreshes that issued something.
+    pub refreshes_ok: u64,
+    /// Requests to sign out.
+    pub signouts: u64,
+    /// Sessions signed out.
+    pub signouts_ok: u64,
+    /// API calls.
+    pub api_calls: u64,
+    /// API calls with a valid access token: the effects.
+    pub api_ok: u64,
+    /// API calls that were answered with 401, by fault or in earnest.
+    pub unauthorized: u64,
+    /// Access or refresh tokens presented that this simulator never issued.
+    pub unknown_tokens: u64,
+    /// Refresh tokens presented again after they were spent. Each is a violation as well.
+    pub reused_refresh_tokens: u64,
+    /// Attempts that went over a limit. Each is a violation as well.
+    pub limit_exceeded: u64,
+    /// Attempts that were answered with 429, because of a limit or during the lock-out after it.
+    pub locked_out: u64,
+    /// Requests that broke a rule; see [`violations`](super::Simulator::violations).
+    pub violations: u64,
+    /// Access tokens issued, by any way.
+    pub tokens_issued: u64,
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections open now.
+    pub open_connections: u64,
+}
+
+/// A request with a body that the API has accepted.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Upload {
+    /// The method.
+    pub method: Method,
+    /// The path and the query.
+    pub path: String,
+    /// The headers, without `Authorization`.
+    pub headers: HeaderMap,
+    /// The body, byte for byte.
+    pub body: Bytes,
+    /// The trailers, if any came.
+    pub trailers: Option<HeaderMap>,
+}
+
+/// The newest uploads, bounded in number and in bytes.
+#[derive(Default)]
+pub(super) struct Uploads {
+    kept: std::collections::VecDeque<Upload>,
+    bytes: usize,
+}
+
+// === impl Counts ===
+
+impl Counts {
+    pub(super) fn arrived(&mut self, endpoint: Endpoint) {
+        *match endpoint {
+            Endpoint::Signin => &mut self.signins,
+            Endpoint::Confirm => &mut self.confirms,
+            Endpoint::Refresh => &mut self.refreshes,
+            Endpoint::Signout => &mut self.signouts,
+            Endpoint::Api => &mut self.api_calls,
+        } += 1;
+    }
+
+    pub(super) fn succeeded(&mut self, endpoint: Endpoint) {
+        *match endpoint {
+            Endpoint::Signin => &mut self.signins_ok,
+            Endpoint::Confirm => &mut self.confirms_ok,
+            Endpoint::Refresh => &mut self.refreshes_ok,
+            Endpoint::Signout => &mut self.signouts_ok,
+            Endpoint::Api => &mut self.api_ok,
+        } += 1;
+    }
+}
+
+// === impl Uploads ===
+
+impl Uploads {
+    const MOST: usize = 1024;
+    const MOST_BYTES: usize = 64 << 20;
+
+    pub(super) fn push(&mut self, upload: Upload) {
+        self.bytes += upload.body.len();
+        self.kept.push_back(upload);
+        while self.kept.len() > Self::MOST || self.bytes > Self::MOST_BYTES {
+            let Some(oldest) = self.kept.pop_front() else {
+                break;
+            };
+            self.bytes -= oldest.body.len();
+        }
+    }
+
+    pub(super) fn to_vec(&self) -> Vec<Upload> {
+        self.kept.iter().cloned().collect()
+    }
+}

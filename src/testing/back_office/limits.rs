@@ -1,0 +1,213 @@
+//! How many attempts are allowed, and what happens to the one after.
+
+use std::{collections::VecDeque, time::Duration};
+
+use super::Endpoint;
+
+/// How many attempts are allowed in any window of 60 s, at each endpoint.
+///
+/// The defaults are the documented ones: 5 sign-ins, 3 confirmations, 5 refreshes. Every attempt
+/// counts, right or wrong, and whoever it is for: the limits are the simulator's, not an account's.
+/// Attempts that are refused because of a limit do not count towards it.
+///
+/// # Example
+///
+/// ```
+/// use tower_reauth::testing::back_office::Limits;
+///
+/// let limits = Limits::new().signin(2).confirm(1);
+/// # let _ = limits;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    signin: usize,
+    confirm: usize,
+    refresh: usize,
+    window: Duration,
+}
+
+/// What an answer of 429 says about when to come again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RetryAfter {
+    /// Nothing: the documentation promises no such header. The default.
+    #[default]
+    None,
+    /// `Retry-After` in seconds, rounded up.
+    Seconds,
+    /// `Retry-After` as an HTTP date, rounded up to the second.
+    HttpDate,
+}
+
+/// The attempts of the last window, and the lock-out. Times are monotonic.
+pub(super) struct Limiter {
+    limits: Limits,
+    lockout: Duration,
+    attempts: [VecDeque<Duration>; 3],
+    locked_until: Option<Duration>,
+}
+
+/// Why an attempt is not let in.
+pub(super) struct Refused {
+    /// How much of the lock-out is left.
+    pub(super) left: Duration,
+    /// Whether this attempt brought it about.
+    pub(super) exceeded: bool,
+}
+
+// === impl Limits ===
+
+impl Limits {
+    /// Creates the documented limits: 5 sign-ins, 3 confirmations, 5 refreshes in any 60 s.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            signin: 5,
+            confirm: 3,
+            refresh: 5,
+            window: Duration::from_secs(60),
+        }
+    }
+
+    /// Creates limits that are never reached.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            signin: usize::MAX,
+            confirm: usize::MAX,
+            refresh: usize::MAX,
+            window: Duration::ZERO,
+        }
+    }
+
+    /// Sets how many sign-ins are allowed. 5 by default.
+    #[must_use]
+    pub fn signin(mut self, attempts: usize) -> Self {
+        self.signin = attempts;
+        self
+    }
+
+    /// Sets how many confirmations of a 2FA code are allowed. 3 by default.
+    #[must_use]
+    pub fn confirm(mut self, attempts: usize) -> Self {
+        self.confirm = attempts;
+        self
+    }
+
+    /// Sets how many refreshes are allowed. 5 by default.
+    #[must_use]
+    pub fn refresh(mut self, attempts: usize) -> Self {
+        self.refresh = attempts;
+        self
+    }
+
+    /// Sets the length of the window. 60 s by default.
+    #[must_use]
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// === impl Limiter ===
+
+impl Limiter {
+    pub(super) fn new(limits: Limits, lockout: Duration) -> Self {
+        Self {
+            limits,
+            lockout,
+            attempts: Default::default(),
+            locked_until: None,
+        }
+    }
+
+    /// Notes an attempt at `endpoint`, or refuses it.
+    pub(super) fn admit(&mut self, endpoint: Endpoint, now: Duration) -> Result<(), Refused> {
+        let (most, attempts) = match endpoint {
+            Endpoint::Signin => (self.limits.signin, &mut self.attempts[0]),
+            Endpoint::Confirm => (self.limits.confirm, &mut self.attempts[1]),
+            Endpoint::Refresh => (self.limits.refresh, &mut self.attempts[2]),
+            Endpoint::Signout | Endpoint::Api => return Ok(()),
+        };
+        if let Some(until) = self.locked_until.filter(|until| *until > now) {
+            return Err(Refused {
+                left: until - now,
+                exceeded: false,
+            });
+        }
+        while attempts
+            .front()
+            .is_some_and(|first| now - *first >= self.limits.window)
+        {
+            attempts.pop_front();
+        }
+        if attempts.len() >= most {
+            self.lock(now);
+            return Err(Refused {
+                left: self.lockout,
+                exceeded: true,
+            });
+        }
+        attempts.push_back(now);
+        Ok(())
+    }
+
+    pub(super) fn lock(&mut self, now: Duration) {
+        self.locked_until = Some(now.saturating_add(self.lockout));
+    }
+
+    pub(super) fn unlock(&mut self) {
+        self.locked_until = None;
+        self.attempts = Default::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(limiter: &mut Limiter, second: u64) -> Result<(), bool> {
+        limiter
+            .admit(Endpoint::Confirm, Duration::from_secs(second))
+            .map_err(|refused| refused.exceeded)
+    }
+
+    #[test]
+    fn the_window_slides() {
+        let mut limiter = Limiter::new(Limits::new(), Duration::from_secs(600));
+        assert_eq!(at(&mut limiter, 0), Ok(()));
+        assert_eq!(at(&mut limiter, 50), Ok(()));
+        assert_eq!(at(&mut limiter, 59), Ok(()));
+        // The first attempt is a whole window ago; the other two are not.
+        assert_eq!(at(&mut limiter, 60), Ok(()));
+        assert_eq!(at(&mut limiter, 109), Err(true));
+    }
+
+    #[test]
+    fn the_lock_ends_when_its_time_has_passed() {
+        let mut limiter = Limiter::new(Limits::new().confirm(1), Duration::from_secs(600));
+        assert_eq!(at(&mut limiter, 0), Ok(()));
+        assert_eq!(at(&mut limiter, 1), Err(true));
+        assert_eq!(at(&mut limiter, 600), Err(false));
+        assert_eq!(at(&mut limiter, 601), Ok(()));
+    }
+
+    #[test]
+    fn a_lock_holds_everywhere_but_limits_are_apart() {
+        let mut limiter = Limiter::new(Limits::new().signin(1), Duration::from_secs(600));
+        let now = Duration::from_secs(1);
+        assert!(limiter.admit(Endpoint::Signin, now).is_ok());
+        assert!(limiter.admit(Endpoint::Refresh, now).is_ok());
+        assert!(limiter.admit(Endpoint::Signin, now).is_err());
+        assert!(limiter.admit(Endpoint::Refresh, now).is_err());
+        assert!(limiter.admit(Endpoint::Api, now).is_ok());
+        limiter.unlock();
+        assert!(limiter.admit(Endpoint::Signin, now).is_ok());
+    }
+}

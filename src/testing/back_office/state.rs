@@ -1,0 +1,170 @@
+//! What the requests of a simulator share.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use http::{Response, header, request::Parts};
+use tokio::sync::Notify;
+
+use super::{
+    Counts, Endpoint, Fault, RetryAfter,
+    answer::{self, Refusal, Shape},
+    body::Reply,
+    counts::Uploads,
+    fault::Faults,
+    limits::Limiter,
+    mail::Mail,
+    sessions::{Lifetimes, Now, Sessions},
+    settings::Settings,
+    strict::{self, Breach},
+};
+use crate::Clock;
+
+/// How many violations are kept; all are counted.
+const MOST_VIOLATIONS: usize = 1000;
+
+pub(super) struct Shared {
+    pub(super) settings: Settings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) state: Mutex<State>,
+    /// Told each time a code is mailed.
+    pub(super) mailed: Notify,
+}
+
+pub(super) struct State {
+    /// Passwords by e-mail address.
+    pub(super) accounts: HashMap<String, String>,
+    pub(super) two_factor: bool,
+    pub(super) access_lifetime: Duration,
+    pub(super) limiter: Limiter,
+    pub(super) sessions: Sessions,
+    pub(super) mail: Mail,
+    pub(super) faults: Faults,
+    pub(super) counts: Counts,
+    pub(super) violations: Vec<String>,
+    pub(super) uploads: Uploads,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Now {
+        Now {
+            monotonic: self.clock.monotonic(),
+            wall: self.clock.wall(),
+        }
+    }
+
+    /// Lets a request in, with the fault that is due for it, or refuses it.
+    ///
+    /// The limit comes first, so that attempts which break a rule count towards it as well.
+    pub(super) fn admit(&self, endpoint: Endpoint, head: &Parts) -> Result<Option<Fault>, Refusal> {
+        let now = self.now();
+        let mut state = self.state();
+        state.counts.arrived(endpoint);
+        if let Err(refused) = state.limiter.admit(endpoint, now.monotonic) {
+            state.counts.locked_out += 1;
+            if refused.exceeded {
+                state.counts.limit_exceeded += 1;
+                state.violate(endpoint, "the limit on attempts is exceeded");
+            }
+            return Err(self.too_many(now.wall, refused.left));
+        }
+        let kept = strict::check_head(endpoint, head, &state.sessions, state.accounts.values());
+        kept.map_err(|breach| state.refuse(endpoint, breach))?;
+        Ok(state.faults.pop(endpoint))
+    }
+
+    /// Writes a refusal as this simulator words it.
+    pub(super) fn refuse(&self, refusal: Refusal) -> Response<Reply> {
+        let mut message = refusal.message;
+        if self.settings.echo_secrets && !refusal.secrets.is_empty() {
+            message = format!("{message} You sent: {}", refusal.secrets.join(", "));
+        }
+        let body = self.settings.errors.write(&message);
+        let kind = (!body.is_empty()).then(|| {
+            let json = "application/json".to_owned();
+            (header::CONTENT_TYPE, json)
+        });
+        let headers = refusal.headers.into_iter().chain(kind);
+        answer::respond(refusal.status, headers, Reply::new(body))
+    }
+
+    /// Returns the refusal of a call whose access token is missing or no longer good.
+    pub(super) fn unauthorized(&self, token: Option<&str>) -> Refusal {
+        let mut refusal = Refusal::new(401, "Unauthenticated.");
+        let mut challenge = r#"Bearer error="invalid_token""#.to_owned();
+        if let Some(token) = token {
+            refusal = refusal.repeating(token);
+            if self.settings.echo_secrets {
+                challenge.push_str(&format!(r#", error_description="no such token: {token}""#));
+            }
+        }
+        if self.settings.challenge {
+            refusal = refusal.header(header::WWW_AUTHENTICATE, challenge);
+        }
+        refusal
+    }
+
+    /// Returns the lifetimes of a pair, without the token that `fault` leaves out.
+    pub(super) fn lifetimes(&self, state: &State, fault: Option<&Fault>) -> Lifetimes {
+        Lifetimes {
+            access: (!matches!(fault, Some(Fault::OnlyRefresh))).then_some(state.access_lifetime),
+            refresh: (!matches!(fault, Some(Fault::OnlyAccess)))
+                .then_some(self.settings.refresh_lifetime),
+        }
+    }
+
+    pub(super) fn shape(&self, fault: Option<&Fault>) -> Shape {
+        Shape::new(self.settings.dates, fault)
+    }
+
+    fn too_many(&self, wall: SystemTime, left: Duration) -> Refusal {
+        let refusal = Refusal::new(429, "Too many attempts.");
+        // Rounded up, so that whoever comes back as told does not come too early.
+        match self.settings.retry_after {
+            RetryAfter::None => refusal,
+            RetryAfter::Seconds => {
+                refusal.header(header::RETRY_AFTER, seconds_up(left).to_string())
+            }
+            RetryAfter::HttpDate => {
+                let since = (wall + left).duration_since(SystemTime::UNIX_EPOCH);
+                let at = Duration::from_secs(seconds_up(since.unwrap_or_default()));
+                let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + at);
+                refusal.header(header::RETRY_AFTER, date)
+            }
+        }
+    }
+}
+
+fn seconds_up(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+// === impl State ===
+
+impl State {
+    /// Counts a violation and returns what it is refused with.
+    pub(super) fn refuse(&mut self, endpoint: Endpoint, (status, sentence): Breach) -> Refusal {
+        self.violate(endpoint, &sentence);
+        let refusal = Refusal::new(status, sentence);
+        match status {
+            405 => refusal.header(header::ALLOW, "POST"),
+            _ => refusal,
+        }
+    }
+
+    pub(super) fn violate(&mut self, endpoint: Endpoint, sentence: &str) {
+        self.counts.violations += 1;
+        if self.violations.len() < MOST_VIOLATIONS {
+            self.violations.push(format!("{endpoint}: {sentence}"));
+        }
+    }
+}
