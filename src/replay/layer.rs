@@ -1,0 +1,68 @@
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::{
+    Replay,
+    budget::{Budget, DEFAULT_MAX_BODY, DEFAULT_MAX_TOTAL, Limits},
+};
+
+/// Layer that makes request bodies sendable twice.
+///
+/// See the [module docs](super) for what it promises and what it costs.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ReplayLayer {
+    max_body: usize,
+    budget: Arc<Budget>,
+}
+
+impl ReplayLayer {
+    /// Creates a layer that keeps up to 8 MiB a request and 64 MiB in all.
+    pub fn new() -> Self {
+        Self {
+            max_body: DEFAULT_MAX_BODY,
+            budget: Arc::new(Budget::new(DEFAULT_MAX_TOTAL)),
+        }
+    }
+
+    /// Sets how many bytes are kept for one request. Longer bodies are sent once.
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+
+    /// Sets how many bytes are kept for all requests through this layer, its clones and their
+    /// services. While they are used up, streams are sent once.
+    ///
+    /// Clones and services made before this call keep the memory they shared.
+    pub fn max_total(mut self, bytes: usize) -> Self {
+        self.budget = Arc::new(Budget::new(bytes));
+        self
+    }
+
+    #[cfg(test)]
+    pub(super) fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+}
+
+impl Default for ReplayLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for ReplayLayer {
+    type Service = Replay<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Replay::with_limits(
+            inner,
+            Limits {
+                max_body: self.max_body,
+                budget: Some(Arc::clone(&self.budget)),
+            },
+        )
+    }
+}
