@@ -316,7 +316,10 @@ impl<B> Stream<B> {
             Phase::Done => return,
             Phase::Fresh => {
                 state.fresh -= 1;
-                state.waiting.extract_if(.., |(id, _)| *id == self.id).next()
+                state
+                    .waiting
+                    .extract_if(.., |(id, _)| *id == self.id)
+                    .next()
             }
             Phase::Reading { .. } => {
                 state.reading = false;
