@@ -1,5 +1,29 @@
 //! The layers.
+//!
+//! | layer | does |
+//! | --- | --- |
+//! | [`BearerLayer`] | attaches the current token; waits for the first one; never sends without one |
+//! | [`RefreshLayer`] | on a `401`: renews the very token that was refused, once for all, and sends again |
+//! | [`RecoverLayer`] | the engine of `RefreshLayer`, for challenges of your own kind |
+//! | [`ReplayLayer`](crate::replay::ReplayLayer) | makes a streaming request body sendable twice, up to a cap |
+//!
+//! # Order
+//!
+//! Outermost first: whatever follows redirects, `ReplayLayer`, `RefreshLayer`, `BearerLayer`, the
+//! client. [`Session::layer`](crate::Session::layer) is the last four in one.
+//!
+//! Redirects stand outermost so that each hop passes the origin check of `BearerLayer`. A client
+//! that follows redirects by itself, below the layers, takes a token in a header of its own along
+//! to wherever it is sent: set it not to follow them, or not to leave the origin.
 
 pub mod bearer;
+pub mod recover;
+pub mod refresh;
+mod session;
 
-pub use self::bearer::{Bearer, BearerLayer};
+pub use self::{
+    bearer::{Bearer, BearerLayer},
+    recover::{Recover, RecoverLayer, Recovery},
+    refresh::{Refresh, RefreshLayer},
+    session::SessionLayer,
+};

@@ -13,8 +13,6 @@ mod flight;
 mod renewal;
 mod renewer;
 mod schedule;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use self::{
     cell::{Credential, Entry},

@@ -94,6 +94,8 @@ struct Shared<C> {
     /// Tells renewers apart.
     id: u64,
     current: ArcSwapOption<Entry<C>>,
+    /// The newest generation in the cell, or an older one for a moment.
+    newest: AtomicU64,
     /// The newest generation that the server is known to have accepted.
     proven: AtomicU64,
     /// For everything but the plain use of a good credential.
@@ -145,6 +147,7 @@ impl<C: Credential> Renewer<C> {
             shared: Arc::new(Shared {
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 current: ArcSwapOption::empty(),
+                newest: AtomicU64::new(0),
                 proven: AtomicU64::new(0),
                 state: Mutex::new(state),
                 source,
@@ -166,6 +169,12 @@ impl<C: Credential> Renewer<C> {
     /// Loads what is in the cell: no lock, no allocation, no clock.
     pub(crate) fn load(&self) -> Guard<Option<Arc<Entry<C>>>> {
         self.shared.current.load()
+    }
+
+    /// Returns the newest generation: whoever loads the cell afterwards finds this one or a newer.
+    pub(crate) fn newest(&self) -> u64 {
+        // Pairs with the store in `publish`, which comes after that of the cell.
+        self.shared.newest.load(Ordering::Acquire)
     }
 
     /// Notes that the server accepted `generation`.
@@ -398,6 +407,7 @@ impl<C: Credential> Renewer<C> {
         let entry = Arc::new(Entry::new(credential, replaced, state.last, life));
         schedule::start(&entry, &shared.clock);
         shared.current.store(Some(Arc::clone(&entry)));
+        shared.newest.store(state.last, Ordering::Release);
         entry
     }
 

@@ -1,0 +1,95 @@
+//! Middleware that answers a challenge and sends the request again: the engine of
+//! [`refresh`](super::refresh), and of recoveries of your own.
+//!
+//! A [`Recovery`] says what a challenge is and how to recover from it; the engine does the rest:
+//!
+//! 1. It keeps a copy of the request: the head, and the body if it can be
+//!    [copied](crate::replay::ResendBody).
+//! 2. It sends the request. If the answer is no challenge the copy is freed and the answer handed
+//!    on untouched.
+//! 3. A challenge's body is read into memory, up to 64 KiB and for up to 100 ms, so that its
+//!    connection is free. What is longer is dropped.
+//! 4. It recovers, waits until the client has let go of the first body (up to
+//!    [`body_release`](RecoverLayer::body_release)), waits until the inner service is ready again,
+//!    and sends the copy. Once: whatever is answered then goes to the caller.
+//!
+//! # What the caller gets when it does not work out
+//!
+//! - If the body cannot be sent twice: the challenge itself, body unread, with [`NotReplayed`] in
+//!   its extensions. The recovery is begun all the same, for those who come next.
+//! - If the recovery fails: the challenge itself, with the [`Error`](crate::Error) in its
+//!   extensions. Its body is what was read; if it was longer, a body error follows the bytes.
+//! - If the connection fails: that error. The engine never retries one.
+//!
+//! # Cancel safety
+//!
+//! Dropping the response future drops the request wherever it is. A renewal that it waited for
+//! goes on.
+//!
+//! # Example
+//!
+//! A recovery of one's own: a header that the server wants when it says `428`.
+//!
+//! ```
+//! use http::{HeaderValue, Request, Response, StatusCode, request, response};
+//! use http_body_util::Full;
+//! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+//! use tower_reauth::layers::recover::{
+//!     BoxFuture, Challenge, Outcome, Prepared, RecoverLayer, Recovery,
+//! };
+//! # type Body = Full<bytes::Bytes>;
+//!
+//! #[derive(Clone)]
+//! struct Precondition {
+//!     answered: std::sync::Arc<std::sync::atomic::AtomicBool>,
+//! }
+//!
+//! impl Recovery for Precondition {
+//!     type Attempt = ();
+//!
+//!     fn prepare(&self, request: &mut request::Parts) -> Prepared<()> {
+//!         if self.answered.load(std::sync::atomic::Ordering::Relaxed) {
+//!             request.headers.insert("if-match", HeaderValue::from_static("*"));
+//!         }
+//!         Prepared::Ready(())
+//!     }
+//!
+//!     fn is_challenge(&self, _: &(), response: &response::Parts) -> bool {
+//!         response.status == StatusCode::PRECONDITION_REQUIRED
+//!     }
+//!
+//!     fn recover(&self, _: Challenge<()>) -> BoxFuture<Outcome> {
+//!         self.answered.store(true, std::sync::atomic::Ordering::Relaxed);
+//!         Box::pin(async { Outcome::Resend })
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! let server = service_fn(|request: Request<Body>| async move {
+//!     let status = match request.headers().get("if-match") {
+//!         Some(_) => StatusCode::OK,
+//!         None => StatusCode::PRECONDITION_REQUIRED,
+//!     };
+//!     Response::builder().status(status).body(Body::default()).map_err(BoxError::from)
+//! });
+//! let recovery = Precondition { answered: Default::default() };
+//! let client = ServiceBuilder::new().layer(RecoverLayer::new(recovery)).service(server);
+//! let response = client.oneshot(Request::put("/a").body(Body::default())?).await?;
+//! assert_eq!(response.status(), StatusCode::OK);
+//! # Ok(())
+//! # }
+//! ```
+
+mod future;
+mod layer;
+mod recovery;
+mod service;
+
+pub use self::{
+    future::ResponseFuture,
+    layer::RecoverLayer,
+    recovery::{BoxFuture, Challenge, Outcome, Prepared, Recovery},
+    service::Recover,
+};
+pub use crate::replay::NotReplayed;

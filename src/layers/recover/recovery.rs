@@ -1,0 +1,118 @@
+use std::{fmt, future::Future, pin::Pin};
+
+use bytes::Bytes;
+use http::{request, response};
+
+use crate::Error;
+
+/// A boxed future, as recoveries return it.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What is particular about one kind of challenge.
+///
+/// See the [module docs](self::super) for what the engine does around it, and for an example.
+pub trait Recovery {
+    /// What one send carried: a token's generation, the number of a code.
+    type Attempt: Clone + Send;
+
+    /// Prepares the head of a request before it is sent, each time it is sent.
+    ///
+    /// What is inserted here is not kept for the second send, so a code or a proof that is good
+    /// for one send belongs here.
+    fn prepare(&self, request: &mut request::Parts) -> Prepared<Self::Attempt>;
+
+    /// Whether this response is a challenge that may be recovered from.
+    ///
+    /// It is called for every response, the last one as well, and so should be cheap.
+    fn is_challenge(&self, attempt: &Self::Attempt, response: &response::Parts) -> bool;
+
+    /// Recovers from a challenge.
+    ///
+    /// Where the request cannot be sent twice the future is run in the background. Callers may go
+    /// at any time, so what must be finished belongs into a task of its own.
+    fn recover(&self, challenge: Challenge<Self::Attempt>) -> BoxFuture<Outcome>;
+}
+
+/// What [`Recovery::prepare`] says.
+#[non_exhaustive]
+pub enum Prepared<A> {
+    /// The request can be sent.
+    Ready(A),
+    /// The request has to wait for this; then it is prepared again. While it waits it does not
+    /// hold the inner service's readiness. If the future fails, so does the call.
+    Wait(BoxFuture<Result<(), Error>>),
+}
+
+/// What came of a recovery.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The request is to be sent again.
+    Resend,
+    /// On a closer look it was no challenge of this kind: the response goes to the caller.
+    NotMine,
+    /// The challenge goes to the caller, with this error in its extensions.
+    GiveUp(Error),
+}
+
+/// A challenge, as the engine met it.
+pub struct Challenge<A> {
+    pub(super) request: request::Parts,
+    pub(super) attempt: A,
+    pub(super) response: response::Parts,
+    pub(super) body: Bytes,
+    pub(super) whole: bool,
+}
+
+// === impl Challenge ===
+
+impl<A> Challenge<A> {
+    /// Returns the head of the request, as it came to the engine.
+    pub fn request(&self) -> &request::Parts {
+        &self.request
+    }
+
+    /// Returns what the send carried.
+    pub fn attempt(&self) -> &A {
+        &self.attempt
+    }
+
+    /// Returns the head of the response.
+    pub fn response(&self) -> &response::Parts {
+        &self.response
+    }
+
+    /// Returns the start of the response's body: up to 64 KiB of it, or what came within 100 ms.
+    /// Empty if the request cannot be sent twice, because then the body is the caller's.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Whether [`body`](Self::body) is all of it.
+    pub fn is_body_whole(&self) -> bool {
+        self.whole
+    }
+}
+
+impl<A> fmt::Debug for Challenge<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // No headers and no body: both may hold what is not ours to show.
+        f.debug_struct("Challenge")
+            .field("method", &self.request.method)
+            .field("status", &self.response.status)
+            .field("body", &self.body.len())
+            .field("whole", &self.whole)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Prepared ===
+
+impl<A: fmt::Debug> fmt::Debug for Prepared<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(attempt) => f.debug_tuple("Ready").field(attempt).finish(),
+            Self::Wait(_) => f.debug_tuple("Wait").finish_non_exhaustive(),
+        }
+    }
+}

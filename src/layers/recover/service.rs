@@ -1,0 +1,55 @@
+use std::{
+    mem,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
+
+use super::{Recovery, ResponseFuture};
+use crate::{BoxError, inspect::PeekBody, replay::ResendBody};
+
+/// Middleware that answers challenges and sends requests again.
+///
+/// See the [module docs](self::super) for more details.
+#[derive(Clone, Debug)]
+pub struct Recover<S, P> {
+    pub(super) inner: S,
+    pub(super) recovery: P,
+    pub(super) body_release: Duration,
+}
+
+impl<S, P> Recover<S, P> {
+    /// Returns the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, P, ReqBody, ResBody> Service<Request<ReqBody>> for Recover<S, P>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    S::Error: Into<BoxError>,
+    P: Recovery + Clone,
+    ReqBody: ResendBody,
+    ResBody: Body<Data = Bytes>,
+    ResBody::Error: Into<BoxError>,
+{
+    type Response = Response<PeekBody<ResBody>>;
+    type Error = BoxError;
+    type Future = ResponseFuture<S, P, ReqBody, ResBody>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        // The readied service must be the one that is called, so the clone stays behind.
+        let unready = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, unready);
+        ResponseFuture::new(ready, self.recovery.clone(), self.body_release, request)
+    }
+}

@@ -1,0 +1,99 @@
+use http::{StatusCode, request, response};
+
+use super::challenge;
+use crate::{
+    Reason, Session,
+    layers::{
+        bearer::SignedWith,
+        recover::{BoxFuture, Challenge, Outcome, Prepared, Recovery},
+    },
+    origin::Destination,
+};
+
+/// [`Recovery`] from a `401`: renews the very token that was refused.
+///
+/// [`RefreshLayer`](super::RefreshLayer) is the usual way to have it.
+#[derive(Clone, Debug)]
+pub struct RefreshRecovery {
+    session: Session,
+}
+
+/// What a request was sent with, as far as [`RefreshRecovery`] cares.
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshAttempt {
+    /// The newest generation when the request was sent to one of our origins: it carried this one
+    /// or a newer one.
+    at_least: Option<u64>,
+}
+
+impl RefreshRecovery {
+    /// Creates a recovery that renews the token of `session`.
+    #[must_use]
+    pub fn new(session: Session) -> Self {
+        Self { session }
+    }
+
+    fn is_refusal(&self, response: &response::Parts) -> Option<SignedWith> {
+        let signed = response.extensions.get::<SignedWith>().copied();
+        let signed = signed.filter(|signed| signed.session == self.session.renewer().id())?;
+        let current = self.session.renewer().load();
+        let bearer = current
+            .as_ref()
+            .is_none_or(|entry| entry.credential.placement().is_bearer());
+        challenge::calls_for_a_new_token(&response.headers, bearer).then_some(signed)
+    }
+}
+
+impl Recovery for RefreshRecovery {
+    type Attempt = RefreshAttempt;
+
+    fn prepare(&self, request: &mut request::Parts) -> Prepared<Self::Attempt> {
+        let ours = self.session.origins().check(&request.uri) == Destination::Ours;
+        Prepared::Ready(RefreshAttempt {
+            at_least: ours.then(|| self.session.renewer().newest()),
+        })
+    }
+
+    fn is_challenge(&self, attempt: &Self::Attempt, response: &response::Parts) -> bool {
+        if response.status == StatusCode::UNAUTHORIZED {
+            return self.is_refusal(response).is_some();
+        }
+        if let Some(generation) = attempt
+            .at_least
+            .filter(|_| shows_acceptance(response.status))
+        {
+            self.session.renewer().accepted(generation);
+        }
+        false
+    }
+
+    fn recover(&self, challenge: Challenge<Self::Attempt>) -> BoxFuture<Outcome> {
+        let response = challenge.response();
+        let Some(signed) = self.is_refusal(response) else {
+            return Box::pin(async { Outcome::NotMine });
+        };
+        let text = challenge::text(&response.headers);
+        // The flight begins here, not when the future is polled: it must not depend on a caller.
+        let ticket = self
+            .session
+            .renewer()
+            .ask(Reason::Rejected, Some(signed.generation), text);
+        Box::pin(async move {
+            match ticket.outcome().await {
+                Ok(_) => Outcome::Resend,
+                Err(error) => Outcome::GiveUp(error),
+            }
+        })
+    }
+}
+
+/// Whether this answer can only be had with a token that the server accepts.
+fn shows_acceptance(status: StatusCode) -> bool {
+    !status.is_server_error()
+        && !matches!(
+            status,
+            StatusCode::FORBIDDEN
+                | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                | StatusCode::TOO_MANY_REQUESTS
+        )
+}
