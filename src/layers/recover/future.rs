@@ -47,8 +47,8 @@ pin_project! {
 
 struct Kept<B> {
     head: request::Parts,
-    /// `None`: the body cannot be sent twice.
-    body: Option<B>,
+    /// A copy, or why there is none.
+    body: Result<B, NotReplayed>,
 }
 
 pin_project! {
@@ -107,9 +107,9 @@ where
         let (mut head, body) = request.into_parts();
         let kept = Kept {
             head: head.clone(),
-            body: body.try_copy(),
+            body: body.try_copy().ok_or_else(|| body.not_replayed()),
         };
-        if kept.body.is_none() {
+        if kept.body.is_err() {
             head.extensions.insert(OneShot);
         }
         let prepared = recovery.prepare(&mut head);
@@ -181,7 +181,7 @@ where
                         None => return handed_on(head, body),
                         Some(Kept {
                             head: request,
-                            body: None,
+                            body: Err(why),
                         }) => {
                             let response = head.clone();
                             in_background(this.recovery.recover(Challenge {
@@ -191,12 +191,12 @@ where
                                 body: Bytes::new(),
                                 whole: false,
                             }));
-                            head.extensions.insert(NotReplayed::NotCopyable);
+                            head.extensions.insert(why);
                             return handed_on(head, body);
                         }
                         Some(Kept {
                             head: request,
-                            body: Some(copy),
+                            body: Ok(copy),
                         }) => {
                             *this.attempt = Some(attempt);
                             let deadline = tokio::time::sleep(PEEK_TIME);
