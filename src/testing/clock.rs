@@ -86,6 +86,10 @@ impl FakeClock {
     /// Moves both clocks forward and wakes the sleepers that are due, the earliest first.
     ///
     /// The clock goes to the end at once: a task that sleeps again when woken counts from there.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a clock would overflow.
     pub fn advance(&self, by: Duration) {
         let due = {
             let mut time = self.shared.time();

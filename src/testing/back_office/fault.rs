@@ -23,7 +23,7 @@ pub enum Endpoint {
 /// What goes wrong with one request.
 ///
 /// A fault is queued with [`inject`](super::Simulator::inject) and used up by the next request at
-/// its endpoint that has kept the rules and the limits. Unless it says that the request is
+/// its endpoint that is within the limits and whose head keeps the rules. Unless it says that the request is
 /// processed, nothing changes at the server: no token is issued and none is spent.
 ///
 /// The shapes of answers ([`OnlyAccess`](Self::OnlyAccess) and those after it) mean something at

@@ -143,7 +143,7 @@ impl Limiter {
         }
         while attempts
             .front()
-            .is_some_and(|first| now - *first >= self.limits.window)
+            .is_some_and(|first| now.saturating_sub(*first) >= self.limits.window)
         {
             attempts.pop_front();
         }

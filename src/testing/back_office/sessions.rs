@@ -233,6 +233,16 @@ fn revoke(tokens: &mut HashMap<String, Held>, whose: impl Fn(&Held) -> bool) {
     }
 }
 
+// === impl Now ===
+
+impl Now {
+    /// Returns the date `life` from now, or one far away if that is too far to be written.
+    pub(super) fn later(self, life: Duration) -> SystemTime {
+        const THOUSAND_YEARS: Duration = Duration::from_secs(1000 * 365 * 24 * 3600);
+        self.wall + life.min(THOUSAND_YEARS)
+    }
+}
+
 // === impl Issued ===
 
 impl Issued {
@@ -240,7 +250,7 @@ impl Issued {
         Self {
             token,
             created: now.wall,
-            expires: now.wall + life,
+            expires: now.later(life),
         }
     }
 }

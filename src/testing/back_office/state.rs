@@ -75,7 +75,7 @@ impl Shared {
                 state.counts.limit_exceeded += 1;
                 state.violate(endpoint, "the limit on attempts is exceeded");
             }
-            return Err(self.too_many(now.wall, refused.left));
+            return Err(self.too_many(now, refused.left));
         }
         let kept = strict::check_head(endpoint, head, &state.sessions, state.accounts.values());
         kept.map_err(|breach| state.refuse(endpoint, breach))?;
@@ -126,7 +126,7 @@ impl Shared {
         Shape::new(self.settings.dates, fault)
     }
 
-    fn too_many(&self, wall: SystemTime, left: Duration) -> Refusal {
+    fn too_many(&self, now: Now, left: Duration) -> Refusal {
         let refusal = Refusal::new(429, "Too many attempts.");
         // Rounded up, so that whoever comes back as told does not come too early.
         match self.settings.retry_after {
@@ -135,7 +135,7 @@ impl Shared {
                 refusal.header(header::RETRY_AFTER, seconds_up(left).to_string())
             }
             RetryAfter::HttpDate => {
-                let since = (wall + left).duration_since(SystemTime::UNIX_EPOCH);
+                let since = now.later(left).duration_since(SystemTime::UNIX_EPOCH);
                 let at = Duration::from_secs(seconds_up(since.unwrap_or_default()));
                 let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + at);
                 refusal.header(header::RETRY_AFTER, date)

@@ -1,0 +1,160 @@
+//! Each rule of the simulator, over real sockets.
+
+mod api;
+mod faults;
+mod rules;
+mod sign_in;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{Builder, Counts, Simulator};
+
+const EMAIL: &str = "foo@bar.com";
+const PASSWORD: &str = "Secret123";
+const SIGNIN: &str = "/api/v2/signin";
+const CONFIRM: &str = "/api/v2/2fa/confirm";
+const REFRESH: &str = "/api/v2/refresh";
+const SIGNOUT: &str = "/api/v2/signout";
+
+/// A simulator and a client of it.
+struct Pair {
+    server: Simulator,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+async fn start(builder: Builder) -> Pair {
+    Pair {
+        server: builder.start().await.unwrap(),
+        client: Client::builder(TokioExecutor::new()).build_http(),
+    }
+}
+
+async fn start_default() -> Pair {
+    start(Simulator::builder()).await
+}
+
+impl Pair {
+    async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        let response = self.client.request(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    /// Returns a request that keeps all rules of sign-in traffic.
+    fn auth(&self, path: &str, body: &Value) -> Request<Full<Bytes>> {
+        Request::post(self.server.base_url() + path)
+            .header("content-type", "application/json")
+            .header("accept", "application/json")
+            .body(Full::from(body.to_string()))
+            .unwrap()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.auth(path, body)).await
+    }
+
+    async fn signin(&self) -> Answer {
+        let body = json!({ "email": EMAIL, "password": PASSWORD });
+        self.post(SIGNIN, &body).await
+    }
+
+    async fn confirm(&self, token: &str, code: &str) -> Answer {
+        let body = json!({ "token": token, "code": code });
+        self.post(CONFIRM, &body).await
+    }
+
+    async fn refresh(&self, token: &str) -> Answer {
+        let body = json!({ "refreshToken": token });
+        self.post(REFRESH, &body).await
+    }
+
+    fn bearer(&self, method: Method, path: &str, token: &str, body: &str) -> Request<Full<Bytes>> {
+        Request::builder()
+            .method(method)
+            .uri(self.server.base_url() + path)
+            .header("authorization", format!("Bearer {token}"))
+            .body(Full::from(body.to_owned()))
+            .unwrap()
+    }
+
+    async fn get(&self, token: &str) -> Answer {
+        self.send(self.bearer(Method::GET, "/accounts", token, ""))
+            .await
+    }
+
+    async fn signout(&self, token: &str) -> Answer {
+        self.send(self.bearer(Method::POST, SIGNOUT, token, ""))
+            .await
+    }
+
+    fn counts(&self) -> Counts {
+        self.server.counts()
+    }
+
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.server.address()).await.unwrap()
+    }
+
+    /// Sends `request` and returns all that comes back until the end, and how it ended.
+    async fn raw(&self, request: &str) -> (String, std::io::Result<()>) {
+        let mut stream = self.connect().await;
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let end = stream.read_to_end(&mut answer).await;
+        (String::from_utf8(answer).unwrap(), end.map(|_| ()))
+    }
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    fn text(&self, pointer: &str) -> String {
+        let json = self.json();
+        json.pointer(pointer).unwrap().as_str().unwrap().to_owned()
+    }
+
+    fn access(&self) -> String {
+        self.text("/accessToken/token")
+    }
+
+    fn refresh(&self) -> String {
+        self.text("/refreshToken/token")
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.json().as_object().unwrap().keys().cloned().collect()
+    }
+
+    fn header(&self, name: header::HeaderName) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// Whether no rule was broken, no limit reached and no strange token seen.
+fn clean(counts: Counts) -> bool {
+    counts.violations == 0 && counts.unknown_tokens == 0 && counts.locked_out == 0
+}
