@@ -22,6 +22,32 @@ use super::{
 use crate::{Clock, SystemClock};
 
 /// A builder of a [`Simulator`].
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_reauth::testing::{
+///     FakeClock,
+///     back_office::{RetryAfter, Simulator},
+/// };
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let clock = FakeClock::new();
+/// let server = Simulator::builder()
+///     .clock(clock.clone())
+///     .access_lifetime(Duration::from_secs(60))
+///     .retry_after(RetryAfter::Seconds)
+///     .start()
+///     .await?;
+///
+/// // The access tokens issued so far are dead, and no test had to wait for it:
+/// clock.advance(Duration::from_secs(60));
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `start` is called and awaited"]
 pub struct Builder {

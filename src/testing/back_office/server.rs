@@ -22,6 +22,22 @@ use super::{
 /// A running simulator of the Back Office API, and its controls.
 ///
 /// See the [module](super) for what it does. It stops when it is dropped.
+///
+/// # Example
+///
+/// ```
+/// use tower_reauth::testing::back_office::Simulator;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> std::io::Result<()> {
+/// let server = Simulator::builder().start().await?;
+/// let (access, refresh) = server.issue_access_token("foo@bar.com");
+/// // .. give both to the client, then let the next API call be refused:
+/// server.expire_access_tokens();
+/// # let _ = (access, refresh);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Simulator {
     shared: Arc<Shared>,
     address: SocketAddr,

@@ -362,6 +362,33 @@ async fn dates_of_every_sort() {
     assert_eq!(pair.confirm(&token, &code).await.status, 200);
 }
 
+#[tokio::test]
+async fn faults_over_http2() {
+    let mut pair = start_default().await;
+    pair.client = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    let (access, _) = pair.server.issue_access_token(EMAIL);
+    let upload = || pair.bearer(Method::POST, "/files", &access, &"x".repeat(1 << 20));
+    for fault in [Fault::EarlyUnauthorized, Fault::EarlyUnauthorizedAndClose] {
+        pair.server.inject(Endpoint::Api, fault);
+        assert_eq!(pair.send(upload()).await.status, 401);
+    }
+    // Only the stream of a truncated answer breaks, but a reset takes the connection along.
+    pair.server.inject(Endpoint::Api, Fault::Truncated);
+    let answer = pair.client.request(upload()).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(answer.into_body().collect().await.is_err());
+    assert_eq!(pair.send(upload()).await.status, 200);
+    assert_eq!(pair.counts().connections, 1);
+    pair.server.inject(Endpoint::Api, Fault::Reset);
+    assert!(pair.client.request(upload()).await.is_err());
+    assert_eq!(pair.send(upload()).await.status, 200);
+    let counts = pair.counts();
+    assert_eq!((counts.unauthorized, counts.api_ok), (2, 3));
+    assert_eq!(counts.connections, 2);
+}
+
 /// Reads one answer that has a `content-length`.
 async fn read_answer(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
