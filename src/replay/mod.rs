@@ -72,6 +72,7 @@ mod budget;
 mod layer;
 mod resend;
 mod service;
+mod state;
 mod stream;
 #[cfg(test)]
 mod tests;

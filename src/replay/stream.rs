@@ -1,26 +1,21 @@
 //! The stream case of `ReplayBody`: several bodies, of which one at a time reads the source.
 
 use std::{
-    collections::VecDeque,
     fmt, mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
     NotReplayed, Released,
-    budget::{Hold, Limits},
+    budget::Limits,
+    state::{KeptFrame, State},
 };
 use crate::BoxError;
-
-/// What a kept frame counts besides its bytes: its place in the queue, which may be twice as large
-/// as it is full, and the block on the heap that its bytes are counted by.
-pub(super) const FRAME_OVERHEAD: usize = 128;
 
 /// One of the bodies that send what one source yields.
 pub(super) struct Stream<B> {
@@ -31,7 +26,7 @@ pub(super) struct Stream<B> {
     sending: bool,
     /// What the source said before anything was read. All sends start with it, so that they are
     /// framed alike.
-    total: SizeHint,
+    total: Total,
 }
 
 #[derive(Debug)]
@@ -44,6 +39,13 @@ enum Phase {
     Done,
 }
 
+/// A `SizeHint`, which is not `Copy` in all versions.
+#[derive(Clone, Copy)]
+struct Total {
+    lower: u64,
+    upper: Option<u64>,
+}
+
 struct Shared<B> {
     /// Locked only by the body that reads, so it never waits; held while the source runs, so it is
     /// poisoned if the source panics. `None` once the source has ended.
@@ -53,46 +55,6 @@ struct Shared<B> {
     max_body: usize,
 }
 
-struct State {
-    /// All that was read from the source, as long as a fresh body may need it.
-    kept: Option<Kept>,
-    /// How many bodies are in [`Phase::Fresh`]. New ones come only from fresh ones, so at zero it
-    /// stays zero.
-    fresh: usize,
-    /// How many bodies are with a client: the original, and copies that were released or polled.
-    sending: usize,
-    /// Is one of the bodies in [`Phase::Reading`]?
-    reading: bool,
-    /// Why fresh bodies cannot be sent any more. It never goes away.
-    lost: Option<NotReplayed>,
-    next_id: u64,
-    waiting: Vec<(u64, Waker)>,
-}
-
-/// In this order, so that the frames are freed before their memory is given back.
-struct Kept {
-    frames: VecDeque<KeptFrame>,
-    /// How many of `frames` the body that reads has passed.
-    read: usize,
-    /// The sum of the data in `frames`.
-    bytes: u64,
-    hold: Hold,
-}
-
-#[derive(Clone)]
-enum KeptFrame {
-    Data(Bytes),
-    Trailers(Box<HeaderMap>),
-}
-
-/// What a change of the state leaves behind, to be dealt with when the lock is released.
-#[derive(Default)]
-#[must_use]
-struct Leftovers {
-    waiting: Vec<(u64, Waker)>,
-    kept: Option<Kept>,
-}
-
 // === impl Stream ===
 
 impl<B> Stream<B> {
@@ -100,21 +62,16 @@ impl<B> Stream<B> {
     where
         B: Body,
     {
-        let total = source.size_hint();
-        let max_body = limits.max_body;
-        let state = State {
-            kept: Some(Kept::new(limits)),
-            fresh: 1,
-            sending: 1,
-            reading: false,
-            lost: None,
-            next_id: 1,
-            waiting: Vec::new(),
+        let hint = source.size_hint();
+        let total = Total {
+            lower: hint.lower(),
+            upper: hint.upper(),
         };
+        let max_body = limits.max_body;
         Self {
             shared: Arc::new(Shared {
                 source: Mutex::new(Some(Box::pin(source))),
-                state: Mutex::new(state),
+                state: Mutex::new(State::new(limits)),
                 max_body,
             }),
             id: 0,
@@ -132,15 +89,12 @@ impl<B> Stream<B> {
         if state.lost.is_some() {
             return None;
         }
-        state.fresh += 1;
-        let id = state.next_id;
-        state.next_id += 1;
         Some(Self {
             shared: Arc::clone(&self.shared),
-            id,
+            id: state.add(),
             phase: Phase::Fresh,
             sending: false,
-            total: self.total.clone(),
+            total: self.total,
         })
     }
 
@@ -251,7 +205,7 @@ impl<B> Stream<B> {
         B: Body,
     {
         let ahead = match self.phase {
-            Phase::Fresh => return self.total.clone(),
+            Phase::Fresh => return self.total.hint(),
             Phase::Reading { bytes, .. } => bytes,
             Phase::Done => return SizeHint::with_exact(0),
         };
@@ -259,12 +213,11 @@ impl<B> Stream<B> {
             Some(source) => source.size_hint(),
             None => SizeHint::with_exact(0),
         };
-        let mut hint = SizeHint::new();
-        hint.set_lower(rest.lower().saturating_add(ahead));
-        if let Some(upper) = rest.upper().and_then(|upper| upper.checked_add(ahead)) {
-            hint.set_upper(upper);
-        }
-        hint
+        let left = Total {
+            lower: rest.lower().saturating_add(ahead),
+            upper: rest.upper().and_then(|upper| upper.checked_add(ahead)),
+        };
+        left.hint()
     }
 
     /// Becomes the one that reads.
@@ -281,11 +234,8 @@ impl<B> Stream<B> {
         if !mem::replace(&mut self.sending, true) {
             state.sending += 1;
         }
-        let kept = state.kept.as_ref();
-        self.phase = Phase::Reading {
-            frames: kept.map_or(0, |kept| kept.frames.len()),
-            bytes: kept.map_or(0, |kept| kept.bytes),
-        };
+        let (frames, bytes) = state.kept_size();
+        self.phase = Phase::Reading { frames, bytes };
         Ok(())
     }
 
@@ -342,7 +292,7 @@ impl<B> Stream<B> {
 
     /// Does the source itself say that it is longer than can be kept?
     fn is_too_large(&self) -> bool {
-        self.total.lower() > self.shared.max_body as u64
+        self.total.lower > self.shared.max_body as u64
     }
 
     /// What is kept now, as it counts against the limits.
@@ -369,6 +319,19 @@ impl<B> fmt::Debug for Stream<B> {
     }
 }
 
+// === impl Total ===
+
+impl Total {
+    fn hint(self) -> SizeHint {
+        let mut hint = SizeHint::new();
+        hint.set_lower(self.lower);
+        if let Some(upper) = self.upper {
+            hint.set_upper(upper);
+        }
+        hint
+    }
+}
+
 // === impl Shared ===
 
 impl<B> Shared<B> {
@@ -378,152 +341,5 @@ impl<B> Shared<B> {
 
     fn source(&self) -> MutexGuard<'_, Option<Pin<Box<B>>>> {
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl State ===
-
-impl State {
-    fn wait(&mut self, id: u64, waker: Waker) -> Option<Waker> {
-        match self.waiting.iter_mut().find(|(waiting, _)| *waiting == id) {
-            Some((_, old)) => Some(mem::replace(old, waker)),
-            None => {
-                self.waiting.push((id, waker));
-                None
-            }
-        }
-    }
-
-    fn keep(&mut self, frame: &Frame<Bytes>) -> Leftovers {
-        let Some(kept) = self.kept.as_mut().filter(|_| self.fresh > 0) else {
-            return Leftovers::default();
-        };
-        let result = match (frame.data_ref(), frame.trailers_ref()) {
-            // Sends nothing, so it need not be sent again.
-            (Some(data), _) if data.is_empty() => Ok(()),
-            (Some(data), _) => kept.push(KeptFrame::Data(data.clone())),
-            (_, Some(trailers)) => kept.push(KeptFrame::Trailers(Box::new(trailers.clone()))),
-            // A kind of frame that this version does not know passes by, but cannot be kept.
-            (None, None) => Err(NotReplayed::NotCopyable),
-        };
-        match result {
-            Ok(()) => Leftovers::default(),
-            Err(why) => self.lose(why),
-        }
-    }
-
-    fn next_kept(&mut self) -> Option<KeptFrame> {
-        let kept = self.kept.as_mut()?;
-        if self.fresh > 0 {
-            let frame = kept.frames.get(kept.read)?.clone();
-            kept.read += 1;
-            return Some(frame);
-        }
-        let frame = kept.frames.pop_front()?;
-        kept.hold.shrink(frame.cost());
-        Some(frame)
-    }
-
-    /// Nothing can be sent again from now on. Those who wait for it are woken to be told so.
-    fn lose(&mut self, why: NotReplayed) -> Leftovers {
-        self.lost.get_or_insert(why);
-        Leftovers {
-            waiting: mem::take(&mut self.waiting),
-            kept: self.kept.take(),
-        }
-    }
-
-    fn free_unneeded(&mut self) -> Leftovers {
-        let kept = match &mut self.kept {
-            // The next one starts from the first frame.
-            Some(kept) if self.fresh > 0 => {
-                if !self.reading {
-                    kept.read = 0;
-                }
-                None
-            }
-            // The body that reads needs what is ahead of it.
-            Some(kept) if self.reading && kept.read < kept.frames.len() => Some(kept.split_read()),
-            _ => self.kept.take(),
-        };
-        Leftovers {
-            waiting: Vec::new(),
-            kept,
-        }
-    }
-}
-
-// === impl Kept ===
-
-impl Kept {
-    fn new(limits: Limits) -> Self {
-        Self {
-            frames: VecDeque::new(),
-            read: 0,
-            bytes: 0,
-            hold: Hold::new(limits),
-        }
-    }
-
-    /// Keeps a frame that the body that reads has just got from the source.
-    fn push(&mut self, frame: KeptFrame) -> Result<(), NotReplayed> {
-        self.hold.grow(frame.cost())?;
-        if let KeptFrame::Data(data) = &frame {
-            self.bytes += data.len() as u64;
-        }
-        self.frames.push_back(frame);
-        self.read += 1;
-        Ok(())
-    }
-
-    /// Splits off the frames that the body that reads has passed.
-    fn split_read(&mut self) -> Self {
-        let ahead = self.frames.split_off(self.read);
-        let passed = mem::replace(&mut self.frames, ahead);
-        self.read = 0;
-        let hold = self
-            .hold
-            .split(passed.iter().map(KeptFrame::cost).sum::<usize>());
-        Self {
-            frames: passed,
-            read: 0,
-            bytes: 0,
-            hold,
-        }
-    }
-}
-
-// === impl KeptFrame ===
-
-impl KeptFrame {
-    fn cost(&self) -> usize {
-        let size = match self {
-            Self::Data(data) => data.len(),
-            Self::Trailers(trailers) => trailers
-                .iter()
-                .map(|(name, value)| name.as_str().len() + value.len() + FRAME_OVERHEAD)
-                .sum(),
-        };
-        size.saturating_add(FRAME_OVERHEAD)
-    }
-}
-
-impl From<KeptFrame> for Frame<Bytes> {
-    fn from(kept: KeptFrame) -> Self {
-        match kept {
-            KeptFrame::Data(data) => Self::data(data),
-            KeptFrame::Trailers(trailers) => Self::trailers(*trailers),
-        }
-    }
-}
-
-// === impl Leftovers ===
-
-impl Leftovers {
-    fn settle(self) {
-        for (_, waker) in self.waiting {
-            waker.wake();
-        }
-        drop(self.kept);
     }
 }

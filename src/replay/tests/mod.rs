@@ -2,7 +2,7 @@ use std::{convert::Infallible, panic, pin::pin, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
 use http_body_util::{Empty, Full, StreamBody};
 use tokio_test::{assert_pending, assert_ready_eq, task};
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -10,7 +10,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use self::script::{Script, Step, data, drain, failure, next, trailer_map, trailers, wait};
 use super::{
     NotReplayed, Released, Replay, ReplayBody, ReplayLayer, ResendBody, budget::Budget,
-    budget::Limits, stream::FRAME_OVERHEAD,
+    budget::Limits, state::FRAME_OVERHEAD,
 };
 use crate::BoxError;
 
@@ -329,10 +329,8 @@ fn a_copy_of_a_body_without_length_has_none_though_it_is_known_by_now() {
 
 #[test]
 fn a_length_that_overflows_is_no_length() {
-    let mut hint = SizeHint::new();
-    hint.set_upper(u64::MAX);
     let mut source = Script::new([data("one"), data("two"), data("three")]);
-    source.hint = Some(hint);
+    source.upper = Some(u64::MAX);
     let mut body = ReplayBody::new(source);
     let mut copy = body.try_copy().unwrap();
     let _ = (next(&mut body), next(&mut body));

@@ -10,7 +10,7 @@ use super::{
     NotReplayed, Released, ReplayBody, ResendBody, held, limits, released,
     script::{Script, Sent, Step, drain, next, trailers},
 };
-use crate::replay::{budget::Budget, stream::FRAME_OVERHEAD};
+use crate::replay::{budget::Budget, state::FRAME_OVERHEAD};
 
 /// How an upload is made up: it can be made any number of times.
 #[derive(Clone, Debug)]

@@ -26,7 +26,7 @@ pub(super) enum Step {
 pin_project! {
     pub(super) struct Script {
         steps: VecDeque<Step>,
-        pub(super) hint: Option<SizeHint>,
+        pub(super) upper: Option<u64>,
         end_is_known: bool,
         has_length: bool,
         pub(super) alive: Option<Arc<()>>,
@@ -48,7 +48,7 @@ impl Script {
     pub(super) fn new(steps: impl IntoIterator<Item = Step>) -> Self {
         Self {
             steps: steps.into_iter().collect(),
-            hint: None,
+            upper: None,
             end_is_known: false,
             has_length: false,
             alive: None,
@@ -92,8 +92,10 @@ impl Body for Script {
     }
 
     fn size_hint(&self) -> SizeHint {
-        if let Some(hint) = &self.hint {
-            return hint.clone();
+        if let Some(upper) = self.upper {
+            let mut hint = SizeHint::new();
+            hint.set_upper(upper);
+            return hint;
         }
         if !self.has_length {
             return SizeHint::new();
