@@ -1,4 +1,13 @@
 //! Sign-in for the APIs of particular vendors.
+//!
+//! A provider is a token service: a tower `Service<Renewal, Response = Renewed>` that signs in
+//! with what the vendor asks for. It takes any HTTP client that is a tower service, and its own
+//! requests go through that client as they are: no credential, no cookies.
+
+#[cfg(feature = "back-office")]
+mod attempts;
+#[cfg(feature = "back-office")]
+mod base_url;
 
 #[cfg(feature = "back-office")]
 #[cfg_attr(docsrs, doc(cfg(feature = "back-office")))]

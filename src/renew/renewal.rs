@@ -58,6 +58,13 @@ pub struct Renewed<C = Token> {
     pub(crate) warning: Option<Error>,
 }
 
+/// Marks a request of a sign-in, in its extensions.
+///
+/// A layer that attaches credentials refuses such a request: it waits for the very token that the
+/// sign-in is to bring, so a sign-in that goes through it would wait for itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignInTraffic;
+
 // === impl Renewal ===
 
 impl<C> Renewal<C> {
@@ -173,7 +180,3 @@ impl Reason {
         }
     }
 }
-
-/// In a request's extensions: it belongs to a sign-in, and must not pass the session's layers.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SignInTraffic;

@@ -1,1 +1,132 @@
-//! Sign-in for the Back Office API (B2Core).
+//! Sign-in for the Back Office API (B2Core by B2Broker).
+//!
+//! [`BackOffice`] is a token service: give it to a session. It signs in with an e-mail address and
+//! a password, asks your code service for the code that the server sends by e-mail if two-factor
+//! authentication is on, and trades the refresh token for new tokens from then on.
+//!
+//! # Example
+//!
+//! ```no_run
+//! use bytes::Bytes;
+//! use http::{Request, Response};
+//! use http_body_util::Full;
+//! use tower::{Service, ServiceExt, service_fn};
+//! use tower_reauth::{
+//!     BoxError, Code, CodeRequest, Reason, Renewal, providers::back_office::BackOffice,
+//! };
+//!
+//! # async fn example() -> Result<(), BoxError> {
+//! // Any HTTP client that is a tower service: hyper-util's, reqwest's behind an adapter.
+//! let client = service_fn(|request: Request<Full<Bytes>>| async move {
+//!     # let _ = request;
+//!     Ok::<_, BoxError>(Response::new(Full::new(Bytes::new())))
+//! });
+//! let codes = service_fn(|request: CodeRequest| async move {
+//!     let prompt = format!("The code sent by {}: ", request.method());
+//!     # fn ask_on_the_terminal(_: String) -> String { "123456".into() }
+//!     Ok::<_, BoxError>(Code::new(ask_on_the_terminal(prompt))?)
+//! });
+//! let mut back_office = BackOffice::builder(client, "https://host.name")
+//!     .credentials("foo@bar.com", "Secret123")
+//!     .code_service(codes)
+//!     .build()?;
+//!
+//! // A session does this when it needs a token.
+//! let renewal = Renewal::new(Reason::Missing);
+//! let renewed = back_office.ready().await?.call(renewal).await?;
+//! back_office.sign_out(renewed.credential()).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What a renewal does
+//!
+//! 1. If the session has a refresh token, it is presented, once. The server answers with a new pair
+//!    of tokens. If only the access token is new, the refresh token is kept.
+//! 2. If the refresh token is refused, or if there is none, the password is presented. After a
+//!    refusal that is done once in the same renewal, unless
+//!    [`allow_relogin`](BackOfficeBuilder::allow_relogin) is off.
+//! 3. If the server asks for a code, the code service is asked: up to
+//!    [`max_2fa_attempts`](BackOfficeBuilder::max_2fa_attempts) times, while what the server gave
+//!    for it lives. A code that was refused is never sent again. If it has expired when the code
+//!    comes, the password is presented once more and a new code asked for. The code service is not
+//!    cut short by that: a person has until
+//!    [`code_timeout`](BackOfficeBuilder::code_timeout), and one question is asked at a time.
+//!
+//! Renewals of one `BackOffice` and its clones run one after the other.
+//!
+//! # Refresh tokens are not lost
+//!
+//! A new refresh token is noted before anything else in the answer is looked at. If the access
+//! token beside it is missing or unusable, or a date is refused by
+//! [`strict_dates`](BackOfficeBuilder::strict_dates), the renewal fails as
+//! [`Protocol`](crate::ErrorKind::Protocol), and the next renewal presents the new refresh token
+//! instead of the one that the session still has. One that was traded for another or refused is
+//! not presented again. All this is remembered for the last 16, in memory.
+//!
+//! If the answer is lost (connection, timeout, 5xx), nobody knows whether the refresh token was
+//! spent. The password is not used then: the next renewal presents the same refresh token again.
+//!
+//! # What an answer means
+//!
+//! The vendor documents only the good answers. The rest is assumed, and a
+//! [classifier](BackOfficeBuilder::classifier) can say otherwise.
+//!
+//! | status | `signin` | `2fa/confirm` | `refresh` | `signout` |
+//! | --- | --- | --- | --- | --- |
+//! | 400, 422 | `Rejected` | ask for another code | sign in | `Protocol` |
+//! | 401 | `Rejected` | ask for another code | sign in | done |
+//! | 403 | `Protocol` | ask for another code | sign in | `Protocol` |
+//! | 404 | `Config` | sign in once more | `Config` | `Config` |
+//! | 405 | `Config` | `Config` | `Config` | `Config` |
+//! | 410 | `Protocol` | sign in once more | `Protocol` | `Protocol` |
+//! | 423 | `Locked` | `Locked` | `Locked` | `Locked` |
+//! | 429 | `RateLimited` | `RateLimited` | `RateLimited` | `RateLimited` |
+//! | 408, 425, 5xx | `Transport` | `Transport` | `Transport` | `Transport` |
+//! | 3xx and others | `Protocol` | `Protocol` | `Protocol` | `Protocol` |
+//!
+//! Redirects are not followed. A 2xx that is not the JSON that was asked for is `Protocol`.
+//!
+//! # Limits
+//!
+//! The vendor allows 5 sign-ins, 3 codes and 5 refreshes a minute, and then blocks the account. So
+//! no more than that is sent in any 60 s: a renewal that would need one more fails at once as
+//! [`RateLimited`](crate::ErrorKind::RateLimited) and says how long to wait. After `429` and `423`
+//! nothing is sent to these three endpoints until `Retry-After` is over (up to 1 h; seconds, or a
+//! date by the server's own `Date`), or for [`lockout`](BackOfficeBuilder::lockout) if there is
+//! none, it cannot be read, or it has passed already.
+//!
+//! # Lifetimes
+//!
+//! A lifetime comes from the server's own clock: `expiresAt` minus `createdAt`, or else `expiresAt`
+//! minus the header `Date`. Only without either it is measured by the local clock, less
+//! [`clock_skew`](BackOfficeBuilder::clock_skew). If that is not more than nothing, as in the
+//! vendor's samples, the token is used until the server refuses it, and the renewal has a warning.
+//! The tokens themselves are never looked into.
+//!
+//! # Secrets
+//!
+//! Errors repeat what the server says (`message`, `error`, `errors`; up to 200 characters), unless
+//! a secret might be in it: the e-mail address, the password, a token or a code, or a part of one,
+//! however escaped. `Debug` shows none of them. Bodies are wiped from memory after use, in this
+//! crate: copies that the HTTP client and the JSON parser make of a text with escapes are not.
+
+mod advice;
+mod answer;
+mod api;
+mod builder;
+mod dates;
+mod exchange;
+mod flow;
+mod lineage;
+mod service;
+mod verdict;
+
+pub use self::{
+    builder::BackOfficeBuilder,
+    service::BackOffice,
+    verdict::{Answer, Endpoint},
+};
+
+#[cfg(test)]
+mod tests;

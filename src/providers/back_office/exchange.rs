@@ -1,0 +1,298 @@
+//! One request and its answer: sent once, never redirected, read up to a cap and in time.
+
+use std::{error::Error as StdError, future::Future, io, iter, pin::pin, time::Duration};
+
+use bytes::{Buf, Bytes};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE},
+};
+use http_body::Body;
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use tower::{
+    ServiceExt,
+    util::{BoxCloneSyncService, MapErr, MapRequest, MapResponse},
+};
+use tower_service::Service;
+use zeroize::Zeroizing;
+
+use super::{advice::Secrets, verdict::Endpoint};
+use crate::{BoxError, Clock, Error, ErrorKind, renew::SignInTraffic, token::wiped_bytes};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// Frames without data cost time and no cap: no honest server sends so many.
+const MAX_EMPTY_FRAMES: usize = 1024;
+
+/// The HTTP client, whatever its bodies are.
+pub(super) type Client =
+    BoxCloneSyncService<Request<Bytes>, Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
+
+/// What to send, and what the answer may cost.
+#[derive(Debug)]
+pub(super) struct Exchange<'a> {
+    pub(super) endpoint: Endpoint,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) timeout: Duration,
+    /// The longest answer that is read.
+    pub(super) max_answer: usize,
+    /// What the client's errors must not repeat.
+    pub(super) secrets: &'a Secrets,
+}
+
+/// An answer, read.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+/// Why a body was not read to its end.
+enum Unread {
+    TooLong,
+    TooLate,
+    Broken(BoxError),
+}
+
+/// Makes `client` one type for all clients.
+pub(super) fn erase<S, B, R>(client: S) -> Client
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send + 'static,
+    B: From<Bytes> + 'static,
+    R: Body + Send + 'static,
+    R::Data: Send,
+    R::Error: Into<BoxError>,
+{
+    let client = MapErr::new(client, Into::into);
+    let client = MapResponse::new(client, |response: Response<R>| {
+        response.map(|body| {
+            body.map_frame(|frame| frame.map_data(|mut data| data.copy_to_bytes(data.remaining())))
+                .map_err(Into::into)
+                .boxed_unsync()
+        })
+    });
+    let client = MapRequest::new(client, |request: Request<Bytes>| request.map(B::from));
+    BoxCloneSyncService::new(client)
+}
+
+/// Makes a JSON object of `fields` that is wiped after use.
+pub(super) fn json(fields: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
+    // At worst a byte is escaped as six. A buffer that grew would leave copies that are not wiped.
+    let length = |(name, value): &(&str, &str)| name.len() + value.len() * 6 + 6;
+    let capacity = fields.iter().map(length).sum::<usize>() + 2;
+    let mut body = Zeroizing::new(Vec::with_capacity(capacity));
+    for (index, (name, value)) in fields.iter().enumerate() {
+        body.push(if index == 0 { b'{' } else { b',' });
+        for (part, end) in [(name, &b":"[..]), (value, b"")] {
+            serde_json::to_writer(&mut *body, part).expect("a text is JSON and memory takes it");
+            body.extend_from_slice(end);
+        }
+    }
+    body.push(b'}');
+    debug_assert!(body.len() <= capacity, "the buffer grew");
+    body
+}
+
+/// Waits for `future`, but no longer than `wait`.
+pub(super) async fn within<F: Future>(
+    clock: &dyn Clock,
+    wait: Duration,
+    future: F,
+) -> Option<F::Output> {
+    let future = pin!(future);
+    let sleep = clock.sleep(wait);
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        () = sleep => None,
+    }
+}
+
+// === impl Exchange ===
+
+impl Exchange<'_> {
+    /// Posts `body` to `uri`, or nothing, and returns whatever is answered.
+    pub(super) async fn post(
+        &self,
+        client: Client,
+        uri: Uri,
+        credential: Option<(HeaderName, HeaderValue)>,
+        body: Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<Reply, Error> {
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        request.extensions_mut().insert(SignInTraffic);
+        request.headers_mut().insert(ACCEPT, JSON);
+        if let Some(body) = body {
+            request.headers_mut().insert(CONTENT_TYPE, JSON);
+            *request.body_mut() = wiped_bytes(body);
+        }
+        if let Some((name, value)) = credential {
+            request.headers_mut().insert(name, value);
+        }
+
+        let start = self.clock.monotonic();
+        let (head, body) = within(self.clock, self.timeout, client.oneshot(request))
+            .await
+            .ok_or_else(|| self.timed_out())?
+            .map_err(|error| self.failed(error))?
+            .into_parts();
+        let mut reply = Reply {
+            status: head.status,
+            headers: head.headers,
+            body: Zeroizing::default(),
+        };
+        if reply.status.is_redirection() {
+            // Nobody looks at it: following would hand the password to somebody else.
+            return Ok(reply);
+        }
+        if reply.status.is_success() {
+            self.check_encoding(&reply.headers)?;
+        }
+
+        let elapsed = self.clock.monotonic().saturating_sub(start);
+        let left = self.timeout.saturating_sub(elapsed);
+        let read = within(
+            self.clock,
+            left,
+            read(body, self.max_answer, &mut reply.body),
+        )
+        .await;
+        match read.unwrap_or(Err(Unread::TooLate)) {
+            Ok(()) => Ok(reply),
+            // The status says what failed. The body would only have said why.
+            Err(_) if !reply.status.is_success() => Ok(reply),
+            Err(Unread::TooLate) => Err(self.timed_out()),
+            Err(Unread::Broken(error)) => Err(self.failed(error)),
+            Err(Unread::TooLong) => Err(Error::with_message(
+                ErrorKind::Protocol,
+                format!(
+                    "the answer to the {} is longer than {} bytes: is the base URL that of the API?",
+                    self.endpoint.name(),
+                    self.max_answer
+                ),
+            )),
+        }
+    }
+
+    fn check_encoding(&self, headers: &HeaderMap) -> Result<(), Error> {
+        let encoded = headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+        if !encoded {
+            return Ok(());
+        }
+        Err(Error::with_message(
+            ErrorKind::Protocol,
+            format!(
+                "the answer to the {} is compressed, which was not asked for here: let the client \
+                 decompress, or not ask",
+                self.endpoint.name()
+            ),
+        ))
+    }
+
+    fn timed_out(&self) -> Error {
+        Error::with_message(
+            ErrorKind::Timeout,
+            format!(
+                "the {} had no answer within {} s",
+                self.endpoint.name(),
+                self.timeout.as_secs_f64()
+            ),
+        )
+    }
+
+    fn failed(&self, error: BoxError) -> Error {
+        // A layer of ours inside the client knows better than we do.
+        if let Some(ours) = chain(&*error).find_map(|error| error.downcast_ref::<Error>()) {
+            return ours.clone();
+        }
+        let late = chain(&*error)
+            .filter_map(|error| error.downcast_ref::<io::Error>())
+            .any(|error| error.kind() == io::ErrorKind::TimedOut);
+        let kind = if late {
+            ErrorKind::Timeout
+        } else {
+            ErrorKind::Transport
+        };
+        let name = self.endpoint.name();
+        Error::with_message(
+            kind,
+            format!("the request for the {name} did not get through"),
+        )
+        .caused_by(quotable(error, self.secrets))
+    }
+}
+
+/// Returns `error` as it is, to be the source of one of ours, unless it repeats a secret.
+pub(super) fn quotable(error: BoxError, secrets: &Secrets) -> BoxError {
+    let repeats = chain(&*error).any(|cause| {
+        let text = Zeroizing::new(format!("{cause} {cause:?}"));
+        secrets.are_in(&text)
+    });
+    if repeats {
+        return "an error that is not shown, because it repeats a secret".into();
+    }
+    error
+}
+
+fn chain<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    iter::successors(Some(error), |&error| error.source())
+}
+
+/// Reads `body` to its end into `buffer`, and not a frame further than `cap` bytes.
+async fn read(
+    body: UnsyncBoxBody<Bytes, BoxError>,
+    cap: usize,
+    buffer: &mut Zeroizing<Vec<u8>>,
+) -> Result<(), Unread> {
+    let mut body = body;
+    if body.size_hint().lower() > cap as u64 {
+        return Err(Unread::TooLong);
+    }
+    let mut empty = 0;
+    while let Some(frame) = body.frame().await {
+        let data = frame
+            .map_err(Unread::Broken)?
+            .into_data()
+            .unwrap_or_default();
+        empty += usize::from(data.is_empty());
+        if data.len() > cap - buffer.len() || empty > MAX_EMPTY_FRAMES {
+            return Err(Unread::TooLong);
+        }
+        append(buffer, &data);
+    }
+    Ok(())
+}
+
+/// Appends `data`, and wipes the memory that a buffer leaves behind when it grows.
+fn append(buffer: &mut Zeroizing<Vec<u8>>, data: &[u8]) {
+    let length = buffer.len() + data.len();
+    if length > buffer.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(length.max(buffer.capacity() * 2)));
+        larger.extend_from_slice(buffer);
+        *buffer = larger;
+    }
+    buffer.extend_from_slice(data);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_body_is_json_and_its_buffer_never_grows() {
+        let body = json(&[("email", "a\"b\\c\n\u{1}é"), ("password", "\u{7}\u{7}")]);
+        let value: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(value["email"], "a\"b\\c\n\u{1}é");
+        assert_eq!(value["password"], "\u{7}\u{7}");
+        assert_eq!(value.as_object().unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,250 @@
+//! One renewal: refresh, or sign in with the password and, if asked for, a code.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tower::{ServiceExt, util::BoxCloneSyncService};
+
+use super::{
+    advice::Secrets,
+    answer::{SignedIn, Tokens, TwoFactor},
+    api::Failure,
+    exchange::{json, quotable, within},
+    lineage::Standing,
+    service::Inner,
+    verdict::Endpoint,
+};
+use crate::{BoxError, Code, CodeRequest, Error, ErrorKind, Renewal, Renewed, Token};
+
+type CodeService = BoxCloneSyncService<CodeRequest, Code, BoxError>;
+
+/// What presenting a refresh token came to.
+enum Refreshed {
+    Renewed(Renewed),
+    /// The refresh token is dead, as this error says.
+    Dead(Error),
+}
+
+/// What asking for a code came to.
+enum Confirmed {
+    Tokens(Tokens),
+    /// It took too long: what the sign-in gave for it has expired.
+    Expired(Error),
+}
+
+impl Inner {
+    pub(super) async fn renew(&self, renewal: &Renewal) -> Result<Renewed, Error> {
+        // One at a time: a refresh token is never presented twice at once, and nobody is asked for
+        // two codes at once.
+        let _turn = self.turn.lock().await;
+        let previous = renewal.previous();
+        let held = previous.and_then(Token::refresh_token);
+        let standing = self.lineage().standing(held);
+        let (dead, why) = match standing {
+            Standing::Nothing => return self.sign_in(None).await,
+            Standing::Dead(refresh) => (refresh, None),
+            Standing::Refreshable(refresh) => match self.refresh(&refresh, previous).await? {
+                Refreshed::Renewed(renewed) => return Ok(renewed),
+                Refreshed::Dead(error) => (refresh, Some(error)),
+            },
+        };
+        if self.settings.allow_relogin {
+            return self.sign_in(Some(&dead)).await;
+        }
+        let message = "the refresh token was refused, and allow_relogin is off, so the password is \
+                       not used: clear the session to sign in anew";
+        let error = Error::with_message(ErrorKind::Rejected, message);
+        Err(match why {
+            Some(why) => error.caused_by(why),
+            None => error,
+        })
+    }
+
+    async fn refresh(
+        &self,
+        refresh: &SecretString,
+        previous: Option<&Token>,
+    ) -> Result<Refreshed, Error> {
+        let mut secrets = self.secrets();
+        secrets.add_secret(refresh);
+        if let Some(previous) = previous {
+            secrets.add_token(previous);
+        }
+        let body = json(&[("refreshToken", refresh.expose_secret())]);
+        let reply = match self
+            .send(Endpoint::Refresh, None, Some(body), &secrets)
+            .await
+        {
+            Err(Failure::Answered(error)) if error.kind() == ErrorKind::Rejected => {
+                self.lineage().dead(refresh);
+                return Ok(Refreshed::Dead(error));
+            }
+            sent => sent?,
+        };
+        let tokens = Tokens::read(&reply.body, Endpoint::Refresh.name(), self.timing(&reply))?;
+        self.hand_out(Some(refresh), tokens, false)
+            .map(Refreshed::Renewed)
+    }
+
+    /// Signs in with the password. `dead` is the refresh token that is replaced by that.
+    async fn sign_in(&self, dead: Option<&SecretString>) -> Result<Renewed, Error> {
+        let mut refused = Vec::new();
+        let mut expired_before = false;
+        loop {
+            let step = match self.present_password().await? {
+                SignedIn::Tokens(tokens) => return self.hand_out(dead, tokens, true),
+                SignedIn::TwoFactor(step) => step,
+            };
+            match self.confirm(&step, &mut refused).await? {
+                Confirmed::Tokens(tokens) => return self.hand_out(dead, tokens, true),
+                Confirmed::Expired(error) if expired_before => return Err(error),
+                Confirmed::Expired(_) => expired_before = true,
+            }
+        }
+    }
+
+    async fn present_password(&self) -> Result<SignedIn, Error> {
+        let secrets = self.secrets();
+        let body = json(&[
+            ("email", self.settings.email.expose_secret()),
+            ("password", self.settings.password.expose_secret()),
+        ]);
+        let reply = self
+            .send(Endpoint::SignIn, None, Some(body), &secrets)
+            .await?;
+        SignedIn::read(&reply.body, self.timing(&reply))
+    }
+
+    /// Asks for codes until the server takes one. Those it `refused` are counted for the whole
+    /// renewal, and never sent again.
+    async fn confirm(&self, step: &TwoFactor, refused: &mut Vec<Code>) -> Result<Confirmed, Error> {
+        let codes = self.codes.as_ref().ok_or_else(|| {
+            let message = "the server asks for a code, and nobody can give one: set code_service(), \
+                           or use an account without two-factor authentication";
+            Error::with_message(ErrorKind::CodeRequired, message)
+        })?;
+        let mut secrets = self.secrets();
+        secrets.add_secret(&step.token);
+        let now = self.clock.monotonic();
+        let deadline = step.time_left.map(|left| now.saturating_add(left));
+        let time_left = || deadline.map(|deadline| deadline.saturating_sub(self.clock.monotonic()));
+        let expired = || Confirmed::Expired(too_late());
+
+        loop {
+            if time_left() == Some(Duration::ZERO) {
+                return Ok(expired());
+            }
+            // Nobody shall look for a code that cannot be sent.
+            self.check(Endpoint::Confirm)?;
+            let attempt = u32::try_from(refused.len() + 1).unwrap_or(u32::MAX);
+            let mut request = CodeRequest::new(step.method.as_str()).with_attempt(attempt);
+            if let Some(left) = time_left() {
+                request = request.with_time_left(left);
+            }
+            let code = self.ask(codes.clone(), request, &secrets).await?;
+            secrets.add(code.expose());
+            if refused
+                .iter()
+                .any(|before| before.expose() == code.expose())
+            {
+                let message = "the code service gave a code that was refused before: it is not \
+                               sent again";
+                return Err(Error::with_message(ErrorKind::CodeRejected, message));
+            }
+            if time_left() == Some(Duration::ZERO) {
+                return Ok(expired());
+            }
+
+            let body = json(&[
+                ("token", step.token.expose_secret()),
+                ("code", code.expose()),
+            ]);
+            let sent = self
+                .send(Endpoint::Confirm, None, Some(body), &secrets)
+                .await;
+            let reply = match sent {
+                Ok(reply) => reply,
+                Err(Failure::Answered(error)) => match error.kind() {
+                    ErrorKind::CodeRejected | ErrorKind::Rejected => {
+                        refused.push(code);
+                        if refused.len() < self.settings.max_2fa_attempts as usize {
+                            continue;
+                        }
+                        return Err(out_of_attempts(refused.len(), error));
+                    }
+                    ErrorKind::FlowExpired => return Ok(Confirmed::Expired(error)),
+                    _ => return Err(error),
+                },
+                Err(Failure::Unanswered(error)) => return Err(error),
+            };
+            let timing = self.timing(&reply);
+            return Tokens::read(&reply.body, Endpoint::Confirm.name(), timing)
+                .map(Confirmed::Tokens);
+        }
+    }
+
+    async fn ask(
+        &self,
+        codes: CodeService,
+        request: CodeRequest,
+        secrets: &Secrets,
+    ) -> Result<Code, Error> {
+        let wait = self.settings.code_timeout;
+        let message = match within(&*self.clock, wait, codes.oneshot(request)).await {
+            Some(Ok(code)) => return Ok(code),
+            Some(Err(error)) => {
+                return Err(Error::with_message(
+                    ErrorKind::CodeUnavailable,
+                    "the code service failed",
+                )
+                .caused_by(quotable(error, secrets)));
+            }
+            None => format!(
+                "the code service gave no code within {} s",
+                wait.as_secs_f64()
+            ),
+        };
+        Err(Error::with_message(ErrorKind::CodeUnavailable, message))
+    }
+
+    /// Notes the new refresh token, and makes the result. The refresh token is noted before
+    /// anything else can fail: the one that was `spent` for it may be worth nothing now.
+    fn hand_out(
+        &self,
+        spent: Option<&SecretString>,
+        tokens: Tokens,
+        signed_in: bool,
+    ) -> Result<Renewed, Error> {
+        let mut lineage = self.lineage();
+        let token = match tokens.access {
+            Ok(token) => token,
+            Err(error) => {
+                if let Some(next) = &tokens.refresh {
+                    lineage.keep(spent, next);
+                }
+                return Err(error);
+            }
+        };
+        // A refresh that brings no refresh token leaves the one that there was in force.
+        let kept = spent.filter(|_| !signed_in).cloned();
+        let refresh = tokens.refresh.or(kept);
+        if let Some(next) = &refresh {
+            lineage.issued(spent, next);
+        }
+        let renewed = Renewed::new(token.keep_refresh_token(refresh)).signed_in(signed_in);
+        Ok(match tokens.warning {
+            Some(warning) => renewed.with_warning(warning),
+            None => renewed,
+        })
+    }
+}
+
+fn too_late() -> Error {
+    let message = "the code came after the sign-in had expired, twice: answer sooner";
+    Error::with_message(ErrorKind::FlowExpired, message)
+}
+
+fn out_of_attempts(attempts: usize, last: Error) -> Error {
+    let message = format!("the server refused {attempts} codes, and no more are tried");
+    Error::with_message(ErrorKind::CodeRejected, message).caused_by(last)
+}

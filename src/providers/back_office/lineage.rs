@@ -1,0 +1,188 @@
+//! Which refresh token is to be presented, and which never again.
+
+use std::collections::VecDeque;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// How many refresh tokens are remembered after their end.
+const REMEMBERED: usize = 16;
+
+/// What became of the refresh tokens that passed through here.
+///
+/// The server rotates them: one that was traded for another is spent, and presenting it again may
+/// end the whole session. Normally the session presents the newest. It cannot if the answer that
+/// brought the newest was otherwise unusable, or if the result was dropped on its way to the
+/// session; then the newest is found here, by the one that the session still has.
+#[derive(Default)]
+pub(super) struct Lineage {
+    links: VecDeque<Link>,
+    /// A refresh token that came without a usable access token, and replaces none.
+    unclaimed: Option<SecretString>,
+}
+
+struct Link {
+    spent: SecretString,
+    /// What it was traded for; nothing if the server refused it.
+    next: Option<SecretString>,
+}
+
+/// What is left of a session's sign-in.
+pub(super) enum Standing {
+    /// This refresh token can be presented.
+    Refreshable(SecretString),
+    /// There was a refresh token, and this, the last that it was traded for, is dead.
+    Dead(SecretString),
+    /// There is none.
+    Nothing,
+}
+
+impl Lineage {
+    /// Finds what to present for a session that has `held`.
+    pub(super) fn standing(&self, held: Option<&SecretString>) -> Standing {
+        let Some(mut newest) = held.or(self.unclaimed.as_ref()) else {
+            return Standing::Nothing;
+        };
+        // A token that was issued has no link (see `issued`), so this ends.
+        while let Some(link) = self.links.iter().find(|link| same(&link.spent, newest)) {
+            match &link.next {
+                Some(next) => newest = next,
+                None => return Standing::Dead(newest.clone()),
+            }
+        }
+        Standing::Refreshable(newest.clone())
+    }
+
+    /// Notes that `next` was issued in exchange for `spent`, or for a password.
+    pub(super) fn issued(&mut self, spent: Option<&SecretString>, next: &SecretString) {
+        self.unclaimed = None;
+        // However it was used before, it is fresh now.
+        self.links.retain(|link| !same(&link.spent, next));
+        if let Some(spent) = spent.filter(|spent| !same(spent, next)) {
+            self.link(spent, Some(next.clone()));
+        }
+    }
+
+    /// Keeps `next`, which no session has.
+    pub(super) fn keep(&mut self, spent: Option<&SecretString>, next: &SecretString) {
+        let unclaimed = spent.is_none_or(|spent| self.is_unclaimed(spent));
+        self.issued(spent, next);
+        if unclaimed {
+            self.unclaimed = Some(next.clone());
+        }
+    }
+
+    /// Notes that `refresh` must not be presented again.
+    pub(super) fn dead(&mut self, refresh: &SecretString) {
+        if self.is_unclaimed(refresh) {
+            self.unclaimed = None;
+        }
+        self.link(refresh, None);
+    }
+
+    /// Notes that the session that had `refresh` is over.
+    pub(super) fn signed_out(&mut self, refresh: Option<&SecretString>) {
+        self.unclaimed = None;
+        if let Some(refresh) = refresh {
+            self.dead(refresh);
+        }
+    }
+
+    fn is_unclaimed(&self, refresh: &SecretString) -> bool {
+        self.unclaimed
+            .as_ref()
+            .is_some_and(|kept| same(kept, refresh))
+    }
+
+    fn link(&mut self, spent: &SecretString, next: Option<SecretString>) {
+        self.links.retain(|link| !same(&link.spent, spent));
+        if self.links.len() == REMEMBERED {
+            self.links.pop_front();
+        }
+        self.links.push_back(Link {
+            spent: spent.clone(),
+            next,
+        });
+    }
+}
+
+impl std::fmt::Debug for Lineage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lineage").finish_non_exhaustive()
+    }
+}
+
+fn same(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret() == other.expose_secret()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> SecretString {
+        SecretString::from(text)
+    }
+
+    fn standing(lineage: &Lineage, held: Option<&str>) -> Option<String> {
+        match lineage.standing(held.map(secret).as_ref()) {
+            Standing::Refreshable(refresh) => Some(refresh.expose_secret().into()),
+            Standing::Dead(_) => Some("dead".into()),
+            Standing::Nothing => None,
+        }
+    }
+
+    #[test]
+    fn follows_the_chain_to_the_newest() {
+        let mut lineage = Lineage::default();
+        assert_eq!(standing(&lineage, None), None);
+        lineage.issued(Some(&secret("r1")), &secret("r2"));
+        lineage.issued(Some(&secret("r2")), &secret("r3"));
+        for held in ["r1", "r2", "r3"] {
+            assert_eq!(standing(&lineage, Some(held)).unwrap(), "r3");
+        }
+        lineage.dead(&secret("r3"));
+        assert_eq!(standing(&lineage, Some("r1")).unwrap(), "dead");
+        assert_eq!(standing(&lineage, Some("r9")).unwrap(), "r9");
+    }
+
+    #[test]
+    fn a_token_that_comes_back_is_fresh_and_never_loops() {
+        let mut lineage = Lineage::default();
+        lineage.issued(Some(&secret("r1")), &secret("r2"));
+        lineage.issued(Some(&secret("r2")), &secret("r1"));
+        assert_eq!(standing(&lineage, Some("r1")).unwrap(), "r1");
+        assert_eq!(standing(&lineage, Some("r2")).unwrap(), "r1");
+        lineage.issued(Some(&secret("r1")), &secret("r1"));
+        assert_eq!(standing(&lineage, Some("r1")).unwrap(), "r1");
+    }
+
+    #[test]
+    fn what_no_session_has_is_kept_until_it_is_used() {
+        let mut lineage = Lineage::default();
+        lineage.keep(None, &secret("r1"));
+        assert_eq!(standing(&lineage, None).unwrap(), "r1");
+        lineage.issued(Some(&secret("r1")), &secret("r2"));
+        assert_eq!(standing(&lineage, None), None);
+        lineage.keep(None, &secret("r3"));
+        lineage.keep(Some(&secret("r3")), &secret("r4"));
+        assert_eq!(standing(&lineage, None).unwrap(), "r4");
+        lineage.signed_out(None);
+        assert_eq!(standing(&lineage, None), None);
+        lineage.keep(None, &secret("r3"));
+        lineage.dead(&secret("r3"));
+        assert_eq!(standing(&lineage, None), None);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut lineage = Lineage::default();
+        for number in 0..1_000 {
+            lineage.issued(
+                Some(&secret(&format!("r{number}"))),
+                &secret(&format!("r{}", number + 1)),
+            );
+        }
+        assert_eq!(lineage.links.len(), REMEMBERED);
+        assert_eq!(standing(&lineage, Some("r999")).unwrap(), "r1000");
+    }
+}

@@ -1,0 +1,145 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use tower::util::BoxCloneSyncService;
+use tower_service::Service;
+
+use super::{
+    BackOfficeBuilder,
+    api::{Blocked, Limits},
+    builder::Settings,
+    exchange::{self, Client},
+    lineage::Lineage,
+};
+use crate::{BoxError, Clock, Code, CodeRequest, Error, Renewal, Renewed, Token};
+
+/// Token service that signs in to the Back Office API.
+///
+/// See the [module docs](self) for what it does and an example. Clones share everything: limits,
+/// lock-outs and the order of the refresh tokens.
+#[derive(Clone)]
+pub struct BackOffice {
+    inner: Arc<Inner>,
+}
+
+/// What all clones share.
+pub(super) struct Inner {
+    pub(super) client: Client,
+    pub(super) codes: Option<BoxCloneSyncService<CodeRequest, Code, BoxError>>,
+    pub(super) settings: Settings,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) limits: Limits,
+    pub(super) blocked: Mutex<Option<Blocked>>,
+    pub(super) lineage: Mutex<Lineage>,
+    /// Held by the renewal that runs.
+    pub(super) turn: tokio::sync::Mutex<()>,
+}
+
+// === impl BackOffice ===
+
+impl BackOffice {
+    /// Creates a builder for the API at `base_url`, which is asked through `client`.
+    ///
+    /// `client` is any HTTP service, and a plain one: without our layers, without cookies, and
+    /// without following redirects. `base_url` is scheme, host and port, and a path if the API has
+    /// a prefix.
+    pub fn builder<S, B, R>(client: S, base_url: impl Into<String>) -> BackOfficeBuilder
+    where
+        S: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send + 'static,
+        B: From<Bytes> + 'static,
+        R: Body + Send + 'static,
+        R::Data: Send,
+        R::Error: Into<BoxError>,
+    {
+        BackOfficeBuilder::new(exchange::erase(client), base_url.into())
+    }
+
+    pub(super) fn from_inner(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Returns the scheme, host and port of the API, as a session's builder takes them.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        self.inner.settings.base_url.origin()
+    }
+
+    /// Ends the session that `token` belongs to, at the server.
+    ///
+    /// A token that is dead already (`401`) counts as done. The refresh token of `token` is never
+    /// presented again.
+    ///
+    /// # Errors
+    ///
+    /// The future fails with what went wrong; a sign-out is not tried again. It has no limit of its
+    /// own, and is sent during a lock-out as well.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is sent before the first poll. If it is dropped later, the token may be dead or
+    /// alive.
+    pub fn sign_out(
+        &self,
+        token: &Token,
+    ) -> Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'static>> {
+        let inner = Arc::clone(&self.inner);
+        let token = token.clone();
+        Box::pin(async move { inner.sign_out(&token).await })
+    }
+
+    /// Returns the longest that one renewal can take, from when it has its turn: every exchange
+    /// and every code takes all the time it may, the refresh token is refused, and the first
+    /// second step expires.
+    #[must_use]
+    pub(crate) fn worst_case(&self) -> Duration {
+        let settings = &self.inner.settings;
+        let exchange = settings.request_timeout;
+        if self.inner.codes.is_none() {
+            // Refresh and sign-in.
+            return exchange.saturating_mul(2);
+        }
+        // Refresh, sign-in, sign-in again; and one code that came too late beside those refused.
+        let codes = settings.max_2fa_attempts.saturating_add(1);
+        let code = settings.code_timeout.saturating_add(exchange);
+        exchange
+            .saturating_mul(3)
+            .saturating_add(code.saturating_mul(codes))
+    }
+}
+
+impl Service<Renewal> for BackOffice {
+    type Response = Renewed;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Renewed, Error>> + Send + 'static>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // The client and the code service are made ready when they are needed.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, renewal: Renewal) -> Self::Future {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move { inner.renew(&renewal).await })
+    }
+}
+
+impl fmt::Debug for BackOffice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BackOffice")
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
+    }
+}

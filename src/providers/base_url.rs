@@ -1,0 +1,295 @@
+//! The address of a provider.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use http::{Uri, uri::Authority};
+
+use crate::{Error, ErrorKind};
+
+/// The checked address of a provider: scheme, host, port, and a path prefix that does not end in a
+/// slash.
+#[derive(Clone, Debug)]
+pub(crate) struct BaseUrl {
+    origin: Box<str>,
+    prefix: Box<str>,
+}
+
+impl BaseUrl {
+    /// Checks `text`. Plain http is for loopback alone, unless `insecure` says otherwise.
+    pub(crate) fn parse(text: &str, insecure: bool) -> Result<Self, Error> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return Err(without_scheme(text));
+        };
+        let scheme = scheme.to_ascii_lowercase();
+        if scheme != "https" && scheme != "http" {
+            let shown = shown(text);
+            return Err(config(format!(
+                "the base URL{shown} is neither https nor http: write https://…"
+            )));
+        }
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        // What stands there may be secret, so it is not repeated.
+        for (what, mark, part) in [
+            ("a user name or a password", '@', authority),
+            ("a query", '?', path),
+            ("a fragment", '#', path),
+        ] {
+            if part.contains(mark) {
+                return Err(config(format!(
+                    "the base URL has {what} (`{mark}`): write scheme, host, port and path only"
+                )));
+            }
+        }
+        let authority = host_and_port(text, authority)?;
+        if scheme == "http" && !insecure && !is_loopback(authority.host()) {
+            return Err(config(format!(
+                "the base URL{} would send the password over plain http: write https://{authority}, \
+                 or call insecure_http() if the network is trusted",
+                shown(text)
+            )));
+        }
+        let base = Self {
+            origin: format!("{scheme}://{authority}")
+                .to_ascii_lowercase()
+                .into(),
+            prefix: path.trim_end_matches('/').into(),
+        };
+        base.join("/").map_err(|_| malformed(text))?;
+        Ok(base)
+    }
+
+    /// Returns scheme, host and port, as a session's builder takes them.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Returns the address of `path`, which begins with a slash.
+    pub(crate) fn join(&self, path: &str) -> Result<Uri, Error> {
+        let wrong = |why: &str| config(format!("the path `{path}` {why}"));
+        if !path.starts_with('/') {
+            return Err(wrong(
+                "has no slash at its beginning: write it like /api/v2",
+            ));
+        }
+        if path.contains('#') {
+            return Err(wrong("has a fragment (`#`): leave that out"));
+        }
+        [&self.origin, &self.prefix, path].concat().parse().map_err(
+            |error: http::uri::InvalidUri| wrong("cannot be a part of a URL").caused_by(error),
+        )
+    }
+}
+
+fn host_and_port(text: &str, authority: &str) -> Result<Authority, Error> {
+    let authority: Authority = match authority.parse() {
+        Ok(authority) => authority,
+        Err(_) if authority.is_empty() => {
+            let shown = shown(text);
+            return Err(config(format!(
+                "the base URL{shown} has no host: write it like https://host.name"
+            )));
+        }
+        Err(_) if !authority.is_ascii() => {
+            let shown = shown(text);
+            return Err(config(format!(
+                "the base URL{shown} has letters outside ASCII in its host: write the host in \
+                 punycode (xn--…)"
+            )));
+        }
+        Err(_) => return Err(malformed(text)),
+    };
+    let host = authority.host();
+    if host.is_empty() {
+        return Err(malformed(text));
+    }
+    let port = &authority.as_str()[host.len()..];
+    // Parsing alone would take a plus sign as well.
+    let good_port = |digits: &str| {
+        digits.bytes().all(|byte| byte.is_ascii_digit())
+            && digits.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    if !port.is_empty() && !port.strip_prefix(':').is_some_and(good_port) {
+        let shown = shown(text);
+        return Err(config(format!(
+            "the base URL{shown} has a port that is none: write a number from 1 to 65535, or \
+             nothing"
+        )));
+    }
+    Ok(authority)
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || bare.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
+        || bare.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback())
+}
+
+fn without_scheme(text: &str) -> Error {
+    if text.trim().is_empty() {
+        return config("the base URL is empty: write it like https://host.name".into());
+    }
+    let advice = if is_plain(text) {
+        format!("https://{}", text.trim().trim_start_matches('/'))
+    } else {
+        "it like https://host.name".into()
+    };
+    config(format!(
+        "the base URL{} has no scheme: write {advice}",
+        shown(text)
+    ))
+}
+
+fn malformed(text: &str) -> Error {
+    config(format!(
+        "the base URL{} is not a URL: write it like https://host.name",
+        shown(text)
+    ))
+}
+
+/// Returns ` `…`` for an error's text, or nothing where the address may hold a secret.
+fn shown(text: &str) -> String {
+    if is_plain(text) {
+        format!(" `{text}`")
+    } else {
+        String::new()
+    }
+}
+
+fn is_plain(text: &str) -> bool {
+    !text.contains(['@', '?', '#']) && !text.chars().any(char::is_control) && text.len() <= 200
+}
+
+fn config(message: String) -> Error {
+    Error::with_message(ErrorKind::Config, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_a_path_prefix_and_tolerates_a_slash_at_the_end() {
+        for (base, expected) in [
+            ("https://host.name", "https://host.name/api"),
+            ("https://host.name/", "https://host.name/api"),
+            ("HTTPS://Host.Name", "https://host.name/api"),
+            (
+                "https://host.name:8443/back/",
+                "https://host.name:8443/back/api",
+            ),
+            ("https://host.name/a/B//", "https://host.name/a/B/api"),
+            ("http://127.0.0.1:80", "http://127.0.0.1:80/api"),
+            ("http://127.8.9.1", "http://127.8.9.1/api"),
+            ("http://localhost:8080", "http://localhost:8080/api"),
+            ("http://LOCALHOST", "http://localhost/api"),
+            ("http://[::1]:9", "http://[::1]:9/api"),
+        ] {
+            let base = BaseUrl::parse(base, false).unwrap();
+            assert_eq!(base.join("/api").unwrap().to_string(), expected);
+        }
+        let base = BaseUrl::parse("https://Host.Name:8443/back/", false).unwrap();
+        assert_eq!(base.origin(), "https://host.name:8443");
+    }
+
+    #[test]
+    fn says_what_is_wrong_and_how_to_mend_it() {
+        for (base, expected) in [
+            (
+                "foo.bar",
+                "the base URL `foo.bar` has no scheme: write https://foo.bar",
+            ),
+            (
+                "//foo.bar/x",
+                "the base URL `//foo.bar/x` has no scheme: write https://foo.bar/x",
+            ),
+            (
+                "foo@bar",
+                "the base URL has no scheme: write it like https://host.name",
+            ),
+            (
+                " ",
+                "the base URL is empty: write it like https://host.name",
+            ),
+            (
+                "ftp://foo.bar",
+                "the base URL `ftp://foo.bar` is neither https nor http: write https://…",
+            ),
+            (
+                "https://",
+                "the base URL `https://` has no host: write it like https://host.name",
+            ),
+            (
+                "https:///api",
+                "the base URL `https:///api` has no host: write it like https://host.name",
+            ),
+            (
+                "https://:443",
+                "the base URL `https://:443` is not a URL: write it like https://host.name",
+            ),
+            (
+                "https://foo bar",
+                "the base URL `https://foo bar` is not a URL: write it like https://host.name",
+            ),
+            (
+                "https://foo.bar/a b",
+                "the base URL `https://foo.bar/a b` is not a URL: write it like https://host.name",
+            ),
+            (
+                "https://bücher.example",
+                "the base URL `https://bücher.example` has letters outside ASCII in its host: \
+                 write the host in punycode (xn--…)",
+            ),
+            (
+                "https://foo.bar:99999",
+                "the base URL `https://foo.bar:99999` has a port that is none: write a number \
+                 from 1 to 65535, or nothing",
+            ),
+            (
+                "https://joe:pa55@foo.bar",
+                "the base URL has a user name or a password (`@`): write scheme, host, port and \
+                 path only",
+            ),
+            (
+                "https://foo.bar?key=pa55",
+                "the base URL has a query (`?`): write scheme, host, port and path only",
+            ),
+            (
+                "https://foo.bar/#pa55",
+                "the base URL has a fragment (`#`): write scheme, host, port and path only",
+            ),
+            (
+                "http://foo.bar/x",
+                "the base URL `http://foo.bar/x` would send the password over plain http: write \
+                 https://foo.bar, or call insecure_http() if the network is trusted",
+            ),
+        ] {
+            let error = BaseUrl::parse(base, false).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert_eq!(error.to_string(), expected);
+        }
+        for base in [
+            "https://foo.bar:0",
+            "https://foo.bar:",
+            "https://[::1",
+            "https://foo.bar:+1",
+        ] {
+            BaseUrl::parse(base, false).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_alone_unless_told_otherwise() {
+        for base in [
+            "http://10.0.0.1",
+            "http://127.1",
+            "http://localhost.evil.example",
+            "http://127.0.0.1.evil.example",
+            "http://[::2]",
+            "http://0.0.0.0",
+        ] {
+            BaseUrl::parse(base, false).unwrap_err();
+            BaseUrl::parse(base, true).unwrap();
+        }
+    }
+}
