@@ -4,6 +4,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -56,6 +57,20 @@ impl Clock for SystemClock {
 
     fn sleep(&self, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(tokio::time::sleep(wait))
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn monotonic(&self) -> Duration {
+        (**self).monotonic()
+    }
+
+    fn wall(&self) -> SystemTime {
+        (**self).wall()
+    }
+
+    fn sleep(&self, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        (**self).sleep(wait)
     }
 }
 

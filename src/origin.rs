@@ -149,7 +149,12 @@ fn default_port(https: bool) -> u16 {
 /// The port, or the scheme's own; `None` if there is one that is not a number up to 65535.
 fn port_of(authority: &http::uri::Authority, https: bool) -> Option<u16> {
     match authority.port() {
-        Some(port) => Some(port.as_u16()),
+        // Parsing took a plus sign as well, which is no part of a port.
+        Some(port) => port
+            .as_str()
+            .bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then_some(port.as_u16()),
         // `port` is also `None` where what follows the colon is empty or too large.
         None => {
             let text = authority.as_str();

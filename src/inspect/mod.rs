@@ -21,7 +21,7 @@
 //! use tower_reauth::{BoxError, inspect::{Cut, PeekBody}};
 //!
 //! /// Reads a body for a log entry: a refusal that was cut is good enough.
-//! async fn for_the_log<B>(mut body: PeekBody<B>) -> Result<Vec<u8>, BoxError>
+//! async fn for_the_log<B>(body: PeekBody<B>) -> Result<Vec<u8>, BoxError>
 //! where
 //!     B: http_body::Body<Data = bytes::Bytes>,
 //!     B::Error: Into<BoxError>,

@@ -1,10 +1,8 @@
 //! The address of a provider.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
-
 use http::{Uri, uri::Authority};
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, origin::is_loopback};
 
 /// The checked address of a provider: scheme, host, port, and a path prefix that does not end in a
 /// slash.
@@ -12,6 +10,8 @@ use crate::{Error, ErrorKind};
 pub(crate) struct BaseUrl {
     origin: Box<str>,
     prefix: Box<str>,
+    /// Plain http beyond loopback, which was allowed.
+    is_insecure: bool,
 }
 
 impl BaseUrl {
@@ -41,7 +41,8 @@ impl BaseUrl {
             }
         }
         let authority = host_and_port(text, authority)?;
-        if scheme == "http" && !insecure && !is_loopback(authority.host()) {
+        let is_insecure = scheme == "http" && !is_loopback(authority.host());
+        if is_insecure && !insecure {
             return Err(config(format!(
                 "the base URL{} would send the password over plain http: write https://{authority}, \
                  or call insecure_http() if the network is trusted",
@@ -53,6 +54,7 @@ impl BaseUrl {
                 .to_ascii_lowercase()
                 .into(),
             prefix: path.trim_end_matches('/').into(),
+            is_insecure,
         };
         base.join("/").map_err(|_| malformed(text))?;
         Ok(base)
@@ -61,6 +63,11 @@ impl BaseUrl {
     /// Returns scheme, host and port, as a session's builder takes them.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Whether secrets go in the clear, because that was allowed.
+    pub(crate) fn is_insecure(&self) -> bool {
+        self.is_insecure
     }
 
     /// Returns the address of `path`, which begins with a slash.
@@ -116,13 +123,6 @@ fn host_and_port(text: &str, authority: &str) -> Result<Authority, Error> {
         )));
     }
     Ok(authority)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.eq_ignore_ascii_case("localhost")
-        || bare.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
-        || bare.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback())
 }
 
 fn without_scheme(text: &str) -> Error {

@@ -1,6 +1,6 @@
 //! Sign-in for the Back Office API (B2Core by B2Broker).
 //!
-//! [`BackOffice`] is a token service: give it to a session. It signs in with an e-mail address and
+//! [`BackOffice`] is a token service, and [`BackOffice::session`] a session of it. It signs in with an e-mail address and
 //! a password, asks your code service for the code that the server sends by e-mail if two-factor
 //! authentication is on, and trades the refresh token for new tokens from then on.
 //!
@@ -10,14 +10,15 @@
 //! use bytes::Bytes;
 //! use http::{Request, Response};
 //! use http_body_util::Full;
-//! use tower::{Service, ServiceExt, service_fn};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //! use tower_reauth::{
-//!     BoxError, Code, CodeRequest, Reason, Renewal, providers::back_office::BackOffice,
+//!     BoxError, Code, CodeRequest, providers::back_office::BackOffice, replay::ReplayBody,
 //! };
 //!
-//! # async fn example() -> Result<(), BoxError> {
-//! // Any HTTP client that is a tower service: hyper-util's, reqwest's behind an adapter.
-//! let client = service_fn(|request: Request<Full<Bytes>>| async move {
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! // Any HTTP client that is a tower service, and one for both: hyper-util's `Client`, say.
+//! let client = service_fn(|request: Request<ReplayBody<Full<Bytes>>>| async move {
 //!     # let _ = request;
 //!     Ok::<_, BoxError>(Response::new(Full::new(Bytes::new())))
 //! });
@@ -26,15 +27,18 @@
 //!     # fn ask_on_the_terminal(_: String) -> String { "123456".into() }
 //!     Ok::<_, BoxError>(Code::new(ask_on_the_terminal(prompt))?)
 //! });
-//! let mut back_office = BackOffice::builder(client, "https://host.name")
+//! let back_office = BackOffice::builder(client.clone(), "https://host.name")
 //!     .credentials("foo@bar.com", "Secret123")
 //!     .code_service(codes)
 //!     .build()?;
+//! let session = back_office.session().build()?;
+//! let client = ServiceBuilder::new().layer(session.layer()).service(client);
 //!
-//! // A session does this when it needs a token.
-//! let renewal = Renewal::new(Reason::Missing);
-//! let renewed = back_office.ready().await?.call(renewal).await?;
-//! back_office.sign_out(renewed.credential()).await?;
+//! // The first request signs in.
+//! let request = Request::get("https://host.name/api/v2/accounts").body(Full::default())?;
+//! let response = client.oneshot(request).await?;
+//! # let _ = response;
+//! session.sign_out().await?;
 //! # Ok(())
 //! # }
 //! ```

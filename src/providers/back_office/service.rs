@@ -20,7 +20,10 @@ use super::{
     exchange::{self, Client},
     lineage::Lineage,
 };
-use crate::{BoxError, Clock, Code, CodeRequest, Error, Renewal, Renewed, Token};
+use crate::{
+    BoxError, Clock, Code, CodeRequest, Error, Renewal, Renewed, Session, SessionBuilder, SignOut,
+    Token,
+};
 
 /// Token service that signs in to the Back Office API.
 ///
@@ -69,6 +72,28 @@ impl BackOffice {
         Self {
             inner: Arc::new(inner),
         }
+    }
+
+    /// Creates a builder of a session that signs in here: its origin, sign-out service, clock and
+    /// deadline are set.
+    ///
+    /// The deadline of one renewal is the longest that it can take, with every exchange and every
+    /// code taking all the time that they may. Set the origin of the API as well if it is another.
+    pub fn session(&self) -> SessionBuilder {
+        let back_office = self.clone();
+        let sign_outs = tower::service_fn(move |sign_out: SignOut| {
+            let back_office = back_office.clone();
+            async move { back_office.sign_out(&sign_out.token).await }
+        });
+        let builder = Session::builder(self.clone())
+            .origin(self.origin())
+            .sign_out_service(sign_outs)
+            .clock(Arc::clone(&self.inner.clock))
+            .flight_timeout(self.worst_case());
+        if self.inner.settings.base_url.is_insecure() {
+            return builder.insecure_http();
+        }
+        builder
     }
 
     /// Returns the scheme, host and port of the API, as a session's builder takes them.
