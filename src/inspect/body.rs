@@ -80,7 +80,6 @@ impl<R> PeekBody<R> {
     }
 
     /// Returns what was read and not yet handed on.
-    #[allow(dead_code, reason = "used by the layers that inspect responses")]
     pub(crate) fn prefix(&self) -> &Bytes {
         static EMPTY: Bytes = Bytes::new();
         match &self.repr {
@@ -91,7 +90,6 @@ impl<R> PeekBody<R> {
 
     /// Whether all data of the body was read, as far as it will ever be known: a body that has
     /// failed counts as well.
-    #[allow(dead_code, reason = "used by the layers that inspect responses")]
     pub(crate) fn is_read(&self) -> bool
     where
         R: Body,
@@ -105,7 +103,6 @@ impl<R> PeekBody<R> {
     /// Drops what has not been read, which frees the connection, and puts [`Cut`] in its place.
     ///
     /// `limit` is what the reader was ready to keep. A body that was read to its end stays whole.
-    #[allow(dead_code, reason = "used by the layers that inspect responses")]
     pub(crate) fn into_cut(self, limit: usize) -> Self
     where
         R: Body,

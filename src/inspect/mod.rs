@@ -42,11 +42,9 @@
 
 mod body;
 // The layers that inspect are the users; until they are there nothing but the tests is.
-#[allow(dead_code, reason = "used by the layers that inspect responses")]
 mod peek;
 #[cfg(test)]
 mod tests;
 
 pub use self::body::{Cut, PeekBody};
-#[allow(unused_imports, reason = "used by the layers that inspect responses")]
 pub(crate) use self::peek::Peek;

@@ -104,6 +104,13 @@ fn a_body_of_exactly_the_limit_is_whole() {
 }
 
 #[test]
+fn a_body_that_knows_its_end_is_not_asked_for_more() {
+    let mut script = Script::new([data("ab"), data("cd")]).ended();
+    script.max_polls = 2;
+    assert!(peek(script).unwrap().is_read());
+}
+
+#[test]
 fn a_body_of_empty_frames_only_does_not_keep_the_reader_busy() {
     struct Endless;
     impl Body for Endless {
@@ -299,6 +306,8 @@ struct Script {
     end_known: bool,
     exact: bool,
     alive: Option<Arc<()>>,
+    polls: usize,
+    max_polls: usize,
 }
 
 impl Script {
@@ -308,6 +317,8 @@ impl Script {
             end_known: false,
             exact: false,
             alive: None,
+            polls: 0,
+            max_polls: usize::MAX,
         }
     }
 
@@ -325,6 +336,8 @@ impl Body for Script {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.polls += 1;
+        assert!(self.polls <= self.max_polls, "polled once too often");
         match self.steps.pop_front() {
             None => Poll::Ready(None),
             Some(Ok(None)) => {

@@ -3,7 +3,10 @@
 use std::{
     fmt, mem,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
 };
 
@@ -34,7 +37,13 @@ enum Phase {
     /// Not polled yet: will send everything from the start.
     Fresh,
     /// The one that reads, with this much of what is kept still ahead of it.
-    Reading { frames: usize, bytes: u64 },
+    Reading {
+        frames: usize,
+        bytes: u64,
+        /// Did the source say that nothing comes after what it last yielded? Noted down so that
+        /// clients, who ask after each frame, need no lock.
+        ended: bool,
+    },
     /// At its end, or failed: takes no part any more.
     Done,
 }
@@ -52,6 +61,9 @@ struct Shared<B> {
     source: Mutex<Option<Pin<Box<B>>>>,
     /// Never held while foreign code runs.
     state: Mutex<State>,
+    /// Is [`State::fresh`] above zero, or was a moment ago? Read without the lock, so that a body
+    /// without copies passes freely.
+    is_wanted: AtomicBool,
     max_body: usize,
 }
 
@@ -72,6 +84,7 @@ impl<B> Stream<B> {
             shared: Arc::new(Shared {
                 source: Mutex::new(Some(Box::pin(source))),
                 state: Mutex::new(State::new(limits)),
+                is_wanted: AtomicBool::new(true),
                 max_body,
             }),
             id: 0,
@@ -163,7 +176,9 @@ impl<B> Stream<B> {
         };
         let error = match polled {
             Some(Ok(frame)) => {
+                let at_end = source.as_ref().is_none_or(|source| source.is_end_stream());
                 drop(source);
+                self.note_end(at_end);
                 self.keep(&frame);
                 return Poll::Ready(Some(Ok(frame)));
             }
@@ -182,20 +197,10 @@ impl<B> Stream<B> {
         Poll::Ready(error.map(|error| Err(error.into())))
     }
 
-    pub(super) fn is_end_stream(&self) -> bool
-    where
-        B: Body,
-    {
+    pub(super) fn is_end_stream(&self) -> bool {
         match self.phase {
             Phase::Fresh => false,
-            Phase::Reading { frames, .. } => {
-                frames == 0
-                    && self
-                        .shared
-                        .source()
-                        .as_ref()
-                        .is_none_or(|source| source.is_end_stream())
-            }
+            Phase::Reading { frames, ended, .. } => frames == 0 && ended,
             Phase::Done => true,
         }
     }
@@ -221,7 +226,10 @@ impl<B> Stream<B> {
     }
 
     /// Becomes the one that reads.
-    fn start(&mut self) -> Result<(), NotReplayed> {
+    fn start(&mut self) -> Result<(), NotReplayed>
+    where
+        B: Body,
+    {
         let mut state = self.shared.state();
         if let Some(why) = state.lost {
             return Err(why);
@@ -235,12 +243,27 @@ impl<B> Stream<B> {
             state.sending += 1;
         }
         let (frames, bytes) = state.kept_size();
-        self.phase = Phase::Reading { frames, bytes };
+        self.note_wanted(&state);
+        drop(state);
+        self.phase = Phase::Reading {
+            frames,
+            bytes,
+            ended: false,
+        };
+        // With nothing ahead, the poll that follows asks the source.
+        if frames > 0 {
+            let at_end = self
+                .shared
+                .source()
+                .as_ref()
+                .is_none_or(|source| source.is_end_stream());
+            self.note_end(at_end);
+        }
         Ok(())
     }
 
     fn next_kept(&mut self) -> Option<KeptFrame> {
-        let Phase::Reading { frames, bytes } = &mut self.phase else {
+        let Phase::Reading { frames, bytes, .. } = &mut self.phase else {
             return None;
         };
         *frames = frames.checked_sub(1)?;
@@ -252,7 +275,24 @@ impl<B> Stream<B> {
         Some(kept)
     }
 
+    fn note_end(&mut self, at_end: bool) {
+        if let Phase::Reading { ended, .. } = &mut self.phase {
+            *ended = at_end;
+        }
+    }
+
+    fn note_wanted(&self, state: &State) {
+        if state.fresh == 0 {
+            self.shared.is_wanted.store(false, Ordering::Relaxed);
+        }
+    }
+
     fn keep(&self, frame: &Frame<Bytes>) {
+        // Relaxed: all that depends on it is under the lock. It never turns true again, and who
+        // sees it change late only asks the lock once more.
+        if !self.shared.is_wanted.load(Ordering::Relaxed) {
+            return;
+        }
         let leftovers = self.shared.state().keep(frame);
         leftovers.settle();
     }
@@ -266,6 +306,7 @@ impl<B> Stream<B> {
             Phase::Done => return,
             Phase::Fresh => {
                 state.fresh -= 1;
+                self.note_wanted(&state);
                 state
                     .waiting
                     .extract_if(.., |(id, _)| *id == self.id)
