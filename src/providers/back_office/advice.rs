@@ -1,5 +1,7 @@
 //! What the server says about a failure, as far as it can be repeated without repeating a secret.
 
+use std::collections::HashSet;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
@@ -8,6 +10,9 @@ use crate::Token;
 
 /// The longest text that is repeated, in characters.
 const LONGEST: usize = 200;
+
+/// No longer text is looked at, in bytes: a server shall not keep us busy.
+const LONGEST_READ: usize = 4096;
 
 /// A secret counts as repeated when so many of its bytes are.
 const TELLTALE: usize = 8;
@@ -37,8 +42,12 @@ impl Secrets {
         }
     }
 
-    /// Whether `text` has one of the secrets in it, or a good part of one, however it is escaped.
+    /// Whether `text` has one of the secrets in it, or a good part of one, however it is escaped;
+    /// or might have, because it is too long to tell.
     pub(super) fn are_in(&self, text: &str) -> bool {
+        if text.len() > LONGEST_READ {
+            return true;
+        }
         let text = Zeroizing::new(text.to_lowercase());
         let unescaped = Zeroizing::new(unescape(text.as_bytes()));
         // An escape that stands for any character at all could hide anything.
@@ -64,16 +73,14 @@ impl std::fmt::Debug for Secrets {
 pub(super) fn from_body(body: &[u8], secrets: &Secrets) -> Option<String> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let mut value: Value = serde_json::from_slice(body).ok()?;
-    let mut texts = Vec::new();
+    let mut joined = Zeroizing::new(String::with_capacity(LONGEST_READ));
     for field in ["message", "error", "errors"] {
         if let Some(value) = value.get(field) {
-            collect(value, &mut texts);
+            collect(value, &mut joined);
         }
     }
-    let joined = Zeroizing::new(texts.join("; "));
-    let in_doubt = secrets.are_in(&joined) || has_long_run(&joined);
-    drop(texts);
     wipe(&mut value);
+    let in_doubt = secrets.are_in(&joined) || has_long_run(&joined);
     if in_doubt {
         return None;
     }
@@ -97,12 +104,20 @@ pub(super) fn is_hidden(c: char) -> bool {
         || matches!(c, '\u{E0000}'..='\u{E0FFF}')
 }
 
-/// The texts in `value`, outermost first. serde_json has bounded how deep they are nested.
-fn collect<'a>(value: &'a Value, texts: &mut Vec<&'a str>) {
+/// Appends the texts in `value` to `joined`, each once, as long as there is room. serde_json has
+/// bounded how deep they are nested.
+fn collect(value: &Value, joined: &mut String) {
     match value {
-        Value::String(text) if !texts.contains(&text.as_str()) => texts.push(text),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
-        Value::Object(fields) => fields.values().for_each(|field| collect(field, texts)),
+        Value::String(text) => {
+            let separator = if joined.is_empty() { "" } else { "; " };
+            let fits = separator.len() + text.len() <= LONGEST_READ - joined.len();
+            if fits && joined.split("; ").all(|known| known != text) {
+                joined.push_str(separator);
+                joined.push_str(text);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect(item, joined)),
+        Value::Object(fields) => fields.values().for_each(|field| collect(field, joined)),
         _ => {}
     }
 }
@@ -117,13 +132,17 @@ fn wipe(value: &mut Value) {
     }
 }
 
+/// Whether `text` contains `secret`, or [`TELLTALE`] bytes of it that stand together.
 fn contains_part(text: &[u8], secret: &[u8]) -> bool {
-    let part = secret.len().min(TELLTALE);
-    part > 0
-        && text.len() >= part
-        && secret
-            .windows(part)
-            .any(|part| text.windows(part.len()).any(|window| window == part))
+    if secret.is_empty() {
+        return false;
+    }
+    if secret.len() < TELLTALE {
+        return text.windows(secret.len()).any(|part| part == secret);
+    }
+    // Tokens can be long: a set keeps the work at the sum of both lengths, not their product.
+    let parts: HashSet<&[u8]> = text.windows(TELLTALE).collect();
+    secret.windows(TELLTALE).any(|part| parts.contains(part))
 }
 
 /// Takes off percent signs' escapes and every backslash.
@@ -198,9 +217,25 @@ mod tests {
                 "{body}"
             );
         }
-        let long = format!(r#"{{"message":"{}"}}"#, "word ".repeat(100));
+        let long = format!(r#"{{"message":"{}"}}"#, "wörd ".repeat(100));
         let advice = from_body(long.as_bytes(), &Secrets::default()).unwrap();
         assert_eq!(advice.chars().count(), 200);
+    }
+
+    #[test]
+    fn takes_no_longer_than_the_body_is_worth() {
+        let many: Vec<_> = (0..150_000).map(|number| format!("{number:x}")).collect();
+        let body = serde_json::to_vec(&serde_json::json!({"errors": many})).unwrap();
+        let secrets = secrets(&["s3cr3t ".repeat(100_000).as_str()]);
+        let start = std::time::Instant::now();
+        assert!(from_body(&body, &secrets).is_some());
+        assert!(start.elapsed() < std::time::Duration::from_secs(5));
+
+        let huge = format!(
+            r#"{{"message":"{}","error":"brief"}}"#,
+            "word ".repeat(100_000)
+        );
+        assert_eq!(from_body(huge.as_bytes(), &secrets).unwrap(), "brief");
     }
 
     #[test]

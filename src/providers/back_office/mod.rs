@@ -41,6 +41,7 @@
 //! session.sign_out().await?;
 //! # Ok(())
 //! # }
+//! # let _ = example;
 //! ```
 //!
 //! # What a renewal does

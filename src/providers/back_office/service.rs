@@ -27,7 +27,7 @@ use crate::{
 
 /// Token service that signs in to the Back Office API.
 ///
-/// See the [module docs](self) for what it does and an example. Clones share everything: limits,
+/// See the [module docs](super) for what it does and an example. Clones share everything: limits,
 /// lock-outs and the order of the refresh tokens.
 #[derive(Clone)]
 pub struct BackOffice {
@@ -125,11 +125,13 @@ impl BackOffice {
         Box::pin(async move { inner.sign_out(&token).await })
     }
 
-    /// Returns the longest that one renewal can take, from when it has its turn: every exchange
-    /// and every code takes all the time it may, the refresh token is refused, and the first
-    /// second step expires.
+    /// Returns the longest that one renewal can take, from when it has its turn. A deadline around
+    /// renewals that is shorter cuts off a person who is typing a code.
+    ///
+    /// It is the sum of all settings at their worst: every exchange and every code takes all the
+    /// time it may, the refresh token is refused, and one code comes when it has expired.
     #[must_use]
-    pub(crate) fn worst_case(&self) -> Duration {
+    pub fn worst_case(&self) -> Duration {
         let settings = &self.inner.settings;
         let exchange = settings.request_timeout;
         if self.inner.codes.is_none() {
