@@ -258,6 +258,13 @@ mod tests {
             let body = format!(r#"{{"message":"{message}"}}"#);
             assert_eq!(from_body(body.as_bytes(), &secrets), None, "{message}");
         }
+        // A token of somebody else's, of which only the beginning would be shown.
+        let body = format!(
+            r#"{{"message":"{}{}"}}"#,
+            "word ".repeat(38),
+            "aB3".repeat(20)
+        );
+        assert_eq!(from_body(body.as_bytes(), &secrets), None);
         let innocent = br#"{"message":"Wrong password"}"#;
         assert_eq!(from_body(innocent, &secrets).unwrap(), "Wrong password");
     }

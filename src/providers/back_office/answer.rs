@@ -244,6 +244,11 @@ impl Tokens {
 impl<'a> Parts<'a> {
     fn read(body: &'a [u8]) -> Result<Self, Error> {
         let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+        if body.trim_ascii_start().starts_with(b"[") {
+            // Derived structs are read from arrays as well.
+            let message = "the answer could not be understood: it is a list and not an object";
+            return Err(Error::with_message(ErrorKind::Protocol, message));
+        }
         serde_json::from_slice(body).map_err(|error| {
             // serde_json's own text can quote the body.
             let (line, column) = (error.line(), error.column());
@@ -268,7 +273,7 @@ impl<'a> Parts<'a> {
 
 impl<'a> Issued<'a> {
     fn read(raw: &'a RawValue) -> Option<Self> {
-        // Derived structs are read from arrays as well.
+        // As in `Parts`.
         raw.get().starts_with('{').then_some(())?;
         serde_json::from_str(raw.get()).ok()
     }

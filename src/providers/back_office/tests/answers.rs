@@ -22,7 +22,15 @@ async fn what_is_no_answer_is_told_with_advice() {
             "it is a web page; is the base URL that of the API?",
         ),
         ("welcome".into(), "it is not JSON, from line 1 column 1 on"),
-        ("[1, 2]".into(), "line 1 column"),
+        ("[1, 2]".into(), "it is a list and not an object"),
+        (
+            r#" [false, null, {"token": "a"}, null]"#.into(),
+            "it is a list",
+        ),
+        (
+            r#"{"accessToken":["a","b",null,null]}"#.into(),
+            "not an object",
+        ),
         ("7".into(), "line 1 column"),
         ("{}".into(), "it has no tokens and asks for no code either"),
         (
@@ -62,7 +70,7 @@ async fn what_is_no_answer_is_told_with_advice() {
             "{\"accessToken\":".into(),
             "it breaks off at line 1 column 15",
         ),
-        ("[".repeat(100_000), "line 1 column"),
+        ("{\"a\":".repeat(100_000), "line 1 column"),
     ] {
         protocol_error(answer(200, body), text).await;
     }
@@ -154,10 +162,14 @@ async fn a_long_answer_is_read_to_the_cap_and_one_frame() {
 
 #[tokio::test(start_paused = true)]
 async fn an_exchange_has_one_deadline_for_head_and_body() {
-    let server = Server::new([Act::Hang, Act::HangAfter(200, vec![], "{".into())]);
+    let server = Server::new([
+        Act::Hang,
+        Act::HangAfter(200, vec![], "{".into()),
+        Act::HangLate(Duration::from_millis(1_500)),
+    ]);
     let builder = server.builder().request_timeout(Duration::from_secs(2));
     let back_office = builder.build().unwrap();
-    for _ in 0..2 {
+    for _ in 0..3 {
         let start = tokio::time::Instant::now();
         let result = first(&back_office).await;
         assert_fails(

@@ -46,6 +46,19 @@ async fn a_placeholder_for_the_expiry_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_time_for_a_code_is_taken_from_the_servers_clock() {
+    let details = json!({"token": FLOW, "expiresAt": "2010-01-01T00:05:00Z"});
+    let body = json!({"2faRequired": true, "2faDetails": details}).to_string();
+    let date = ("date", "Fri, 01 Jan 2010 00:01:00 GMT".to_owned());
+    let server = Server::new([Act::Answer(200, vec![date], body), answer(200, pair(1))]);
+    let person = Person::new(["1"]);
+    let back_office = server.builder().person(&person).build().unwrap();
+    first(&back_office).await.unwrap();
+    let time_left = person.asked.lock().unwrap()[0].time_left();
+    assert_eq!(time_left, Some(Duration::from_secs(240)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_code_service_nothing_more_is_tried() {
     let server = Server::new([answer(401, ""), sample_two_factor()]);
     let result = again(&server.back_office(), &held("refresh-0")).await;

@@ -40,6 +40,8 @@ enum Act {
     Answer(u16, Vec<(&'static str, String)>, String),
     /// Sends the head and this much of the body, then nothing more.
     HangAfter(u16, Vec<(&'static str, String)>, String),
+    /// Sends the head after this time, and no body.
+    HangLate(Duration),
     /// Sends the head and this much of the body, then breaks off.
     BreakAfter(u16, String),
     /// Sends this chunk for ever.
@@ -116,6 +118,10 @@ impl Server {
             Some(Act::Answer(status, headers, body)) => answer(status, headers, full(&body)),
             Some(Act::HangAfter(status, headers, body)) => {
                 answer(status, headers, then(&body, None))
+            }
+            Some(Act::HangLate(wait)) => {
+                tokio::time::sleep(wait).await;
+                answer(200, vec![], then("{", None))
             }
             Some(Act::BreakAfter(status, body)) => {
                 answer(status, vec![], then(&body, Some("cut off".into())))
