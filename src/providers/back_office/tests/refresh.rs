@@ -159,6 +159,24 @@ async fn a_session_that_missed_the_new_token_still_gets_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sign_in_replaces_a_dead_refresh_token() {
+    // A session that missed it is led to what the password brought, and nobody types a code twice.
+    let server = Server::new([answer(401, ""), signed_in(1), answer(200, pair(2))]);
+    let back_office = server.back_office();
+    let token = held("refresh-0");
+    again(&back_office, &token).await.unwrap();
+    again(&back_office, &token).await.unwrap();
+    assert_eq!(server.calls(), "refresh signin refresh");
+    assert_eq!(server.sent(2, "refreshToken"), "refresh-1");
+
+    // Where it brought none, there is none: the dead one is not kept.
+    let bare = json!({"accessToken": issued("access-1")});
+    let server = Server::new([answer(401, ""), answer(200, bare)]);
+    let renewed = again(&server.back_office(), &token).await.unwrap();
+    assert_eq!(refresh_of(&renewed), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_renewals_at_once_never_present_the_same_token() {
     let wait = Duration::from_secs(1);
     let server = Server::new((1..=4).map(|n| Act::Later(wait, 200, pair(n).to_string())));
