@@ -678,3 +678,43 @@ fn trace(event: &Event) {
         Event::Set { .. } | Event::Cleared | Event::Missed { .. } => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread};
+
+    use http::{Request, Response};
+    use tower::{Layer, ServiceExt, service_fn};
+
+    use super::*;
+    use crate::{BoxError, Session, Token, layers::BearerLayer};
+
+    #[test]
+    fn the_request_path_takes_no_lock_while_the_token_is_good() {
+        let tokens = tower::service_fn(|_: Renewal| async { Token::new("t") });
+        let session = Session::builder(tokens)
+            .origin("https://api.example.com")
+            .token(Token::new("t").expect("a token"))
+            .build()
+            .expect("a session");
+        let client = BearerLayer::new(session.clone()).layer(service_fn(
+            |request: Request<()>| async move {
+                assert_eq!(request.headers()["authorization"], "Bearer t");
+                Ok::<_, BoxError>(Response::new(()))
+            },
+        ));
+        let (done, finished) = mpsc::channel();
+        let held = session.renewer().lock();
+        let caller = thread::spawn(move || {
+            let request = Request::get("https://api.example.com/")
+                .body(())
+                .expect("a request");
+            let answer = tokio_test::block_on(client.oneshot(request)).is_ok();
+            done.send(answer).expect("the test waits");
+        });
+        let answer = finished.recv_timeout(Duration::from_secs(30));
+        drop(held);
+        assert_eq!(answer, Ok(true), "a call waited for the lock");
+        caller.join().expect("no panic");
+    }
+}
