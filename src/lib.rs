@@ -1,4 +1,82 @@
 //! Composable tower layers that keep outbound HTTP calls signed in.
+//!
+//! Wrap any HTTP client that is a tower `Service`. The layers sign in, attach the token, renew it
+//! before it runs out or when the server answers `401`, and send the refused request again. However
+//! many callers need a new token it is fetched once; none of them sees a `401` that a new token
+//! mends.
+//!
+//! # One stack
+//!
+//! A token service says how to get a token: any tower `Service<Renewal>`, so a closure will do. A
+//! [`Session`] around it holds the token and renews it. [`Session::layer`] keeps a client's
+//! requests signed in:
+//!
+//! ```no_run
+//! use bytes::Bytes;
+//! use http::Request;
+//! use http_body_util::Full;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use tower_reauth::{BoxError, Renewal, Session, Token, replay::ReplayBody};
+//!
+//! # async fn ask_the_token_endpoint(_: Renewal) -> Result<String, BoxError> { Ok("t".into()) }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! let tokens = service_fn(|renewal: Renewal| async move {
+//!     let access_token = ask_the_token_endpoint(renewal).await?;
+//!     Ok::<_, BoxError>(Token::new(access_token)?)
+//! });
+//! let session = Session::builder(tokens).origin("https://api.example.com").build()?;
+//!
+//! let client = Client::builder(TokioExecutor::new()).build_http::<ReplayBody<Full<Bytes>>>();
+//! let client = ServiceBuilder::new().layer(session.layer()).service(client);
+//!
+//! let request = Request::get("https://api.example.com/users").body(Full::default())?;
+//! let response = client.oneshot(request).await?;
+//! # let _ = response;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For the APIs of particular vendors the token services are ready made: see [`providers`].
+//!
+//! # The layers
+//!
+//! | layer | does |
+//! | --- | --- |
+//! | [`BearerLayer`](layers::BearerLayer) | attaches the current token; waits for the first one; never sends without one |
+//! | [`RefreshLayer`](layers::RefreshLayer) | on a `401`: renews the very token that was refused, once for all, and sends again |
+//! | [`RecoverLayer`](layers::RecoverLayer) | the engine of `RefreshLayer`, for challenges of your own kind |
+//! | [`ReplayLayer`](replay::ReplayLayer) | makes a streaming request body sendable twice, up to a cap |
+//!
+//! They stack in any order and with other layers in between; [`layers`] says which order is best.
+//!
+//! # What always holds
+//!
+//! - The renewal belongs to the session. Callers may be dropped at any point; what was received is
+//!   kept, and the next caller finds it.
+//! - A `401` for an older token renews nothing and discards nothing.
+//! - A failed renewal takes no working token away. It is tried once for all callers, and then not
+//!   before a cool-down: see [`ErrorKind`].
+//! - The token goes to the session's origins and nowhere else, and never over plain http beyond
+//!   loopback unless you say so. A request is never sent without it.
+//! - A request body is sent again with the same bytes or not at all, and only after the server has
+//!   refused the first. Connection errors are the caller's.
+//! - No secret is in any `Debug`, error, event or log line of this crate. Secrets are wiped from
+//!   memory when dropped; copies that other crates make are not.
+//!
+//! # Features
+//!
+//! None is on by default: the core has no HTTP client and no parser.
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | `back-office` | sign-in for the Back Office API (B2Core): `providers::back_office` |
+//! | `tracing` | log lines for sign-ins, renewals and failures, with the `tracing` crate |
+//! | `testing` | simulators on loopback ports and a clock that obeys: `testing` |
+//! | `full` | all of the above but `testing` |
+//!
+//! A [tokio](https://docs.rs/tokio) runtime is needed wherever a token has to be fetched.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -18,21 +96,23 @@ mod error;
 pub mod inspect;
 pub mod layers;
 mod origin;
-#[cfg(feature = "back-office")]
-#[cfg_attr(docsrs, doc(cfg(feature = "back-office")))]
 pub mod providers;
-pub mod renew;
+mod renew;
 pub mod replay;
-pub mod session;
+mod session;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
-pub mod token;
+mod token;
 
 pub use self::{
     clock::{Clock, SystemClock},
     error::{BoxError, Error, ErrorKind},
     renew::{Event, Reason, Renewal, Renewed},
     session::{ConfigError, Current, Events, Session, SessionBuilder, SignOut},
-    token::{Code, CodeRequest, InvalidToken, Placement, SecretString, Token},
+    token::{Code, CodeRequest, ExposeSecret, InvalidToken, Placement, SecretString, Token},
 };
+
+#[cfg(all(doctest, feature = "full", feature = "testing"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

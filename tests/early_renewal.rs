@@ -224,3 +224,42 @@ async fn a_wall_clock_that_is_set_costs_one_renewal_at_most() {
     session.token().await.unwrap();
     assert_eq!(minter.count(), 3);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_early_renewal_that_falls_due_in_a_pause_comes_after_it() {
+    let minter = Minter::default().lifetime(secs(100));
+    let session = minter.session();
+    session.token().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(89_500)).await;
+    minter.fail(Some(
+        Error::new(ErrorKind::RateLimited, "slow down").retry_after(secs(4)),
+    ));
+    assert!(session.renew().await.is_err());
+    assert_eq!(minter.count(), 2);
+    minter.fail(None);
+    // Due at 90 s, but paused until 93.5 to 94.5.
+    tokio::time::sleep(secs(1)).await;
+    assert_eq!(session.token().await.unwrap().generation(), 1);
+    settle().await;
+    assert_eq!(minter.count(), 2);
+    tokio::time::sleep(secs(5)).await;
+    assert_eq!(session.token().await.unwrap().generation(), 1);
+    settle().await;
+    assert_eq!(minter.count(), 3);
+    assert_eq!(session.current().unwrap().generation(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_explicit_renewal_that_fails_brings_no_early_one() {
+    let minter = Minter::default().lifetime(secs(3_600));
+    let session = minter.session();
+    session.token().await.unwrap();
+    minter.fail(Some(Error::new(ErrorKind::Transport, "down")));
+    assert!(session.renew().await.is_err());
+    for _ in 0..60 {
+        tokio::time::sleep(secs(1)).await;
+        session.token().await.unwrap();
+        settle().await;
+    }
+    assert_eq!(minter.count(), 2);
+}

@@ -55,3 +55,25 @@ pub enum Event {
         count: u64,
     },
 }
+
+#[cfg(feature = "tracing")]
+impl Event {
+    pub(super) fn trace(&self) {
+        match self {
+            Self::SignedIn { generation, reason } => {
+                tracing::info!(generation, reason = reason.as_str(), "signed in");
+            }
+            Self::Renewed { old, new, reason } => {
+                tracing::info!(old, new, reason = reason.as_str(), "renewed");
+            }
+            Self::Warned { generation, error } => {
+                tracing::warn!(generation, %error, "the token is in use, but something is amiss");
+            }
+            Self::Failed { error, reason } => {
+                let kind = error.kind().as_str();
+                tracing::warn!(kind, %error, reason = reason.as_str(), "no new token could be had");
+            }
+            Self::Set { .. } | Self::Cleared | Self::Missed { .. } => {}
+        }
+    }
+}

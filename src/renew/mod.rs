@@ -6,18 +6,23 @@
 //!
 //! Nothing here knows HTTP.
 
+mod ask;
 mod backoff;
 mod cell;
 mod event;
 mod flight;
+mod pilot;
 mod renewal;
 mod renewer;
 mod schedule;
+mod state;
+mod usable;
 
 pub(crate) use self::{
     cell::{Credential, Entry},
     renewal::SignInTraffic,
-    renewer::{Renewer, Settings, Usable},
+    renewer::{Renewer, Settings},
+    usable::Usable,
 };
 pub use self::{
     event::Event,

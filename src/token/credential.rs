@@ -105,6 +105,7 @@ impl Token {
 
     /// Returns the access token itself, without a scheme. Do not log it.
     #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "it was checked to be ASCII")]
     pub fn expose(&self) -> &str {
         let value = std::str::from_utf8(self.header.as_bytes())
             .expect("checked to be ASCII when the token was made");

@@ -41,7 +41,6 @@
 //! session.sign_out().await?;
 //! # Ok(())
 //! # }
-//! # let _ = example;
 //! ```
 //!
 //! # What a renewal does

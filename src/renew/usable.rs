@@ -1,0 +1,127 @@
+//! A credential that a request can use: which one, and whether it has to wait for it.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    Reason,
+    ask::{Flying, Ticket, cleared, lost},
+    cell::{Credential, Due, Entry, Phase},
+    flight::Outcome,
+    renewer::Renewer,
+    schedule,
+};
+use crate::Error;
+
+/// What a request that needs a credential has to do.
+pub(crate) enum Usable<C> {
+    Now(Arc<Entry<C>>),
+    Wait(Waiting<C>),
+    Failed(Error),
+}
+
+/// A flight that a request has to wait for, and for how long.
+pub(crate) struct Waiting<C> {
+    flying: Flying<C>,
+    /// With a credential in hand that was refused, one waits only so long.
+    held: Option<(Arc<Entry<C>>, Duration)>,
+}
+
+impl<C: Credential> Renewer<C> {
+    /// Says what a request that found no plain credential has to do. With `exact` the clocks are
+    /// read, instead of trusting the flags that the schedule sets.
+    pub(crate) fn usable(&self, exact: bool) -> Usable<C> {
+        let current = self.shared.current.load_full();
+        let generation = current.as_ref().map(|entry| entry.generation);
+        if let Some(entry) = current {
+            schedule::start(&entry, &self.shared.clock);
+            let dead = if exact {
+                entry.is_dead(|| self.now())
+            } else {
+                entry.phase().has(Phase::DEAD)
+            };
+            if !dead {
+                if exact {
+                    self.look_whether_due(&entry);
+                }
+                if entry.take(Phase::DUE) {
+                    // Whatever comes of it, the credential in hand is good.
+                    drop(self.ask(Reason::Expiring, generation, None));
+                }
+                return self.unless_held(entry);
+            }
+        }
+        match self.ask(Reason::Missing, generation, None) {
+            Ticket::Done(Ok(entry)) => Usable::Now(entry),
+            Ticket::Done(Err(error)) => Usable::Failed(error),
+            Ticket::Flying(flying) => Usable::Wait(Waiting { flying, held: None }),
+        }
+    }
+
+    /// Waits for a credential that can be used.
+    ///
+    /// Cancel safe: a renewal that was begun goes on without the caller.
+    pub(crate) async fn wait(self, mut usable: Usable<C>) -> Result<Arc<Entry<C>>, Error> {
+        // A flight whose runtime ended is started afresh, but not for ever.
+        for _ in 0..3 {
+            let Waiting { flying, held } = match usable {
+                Usable::Now(entry) => return Ok(entry),
+                Usable::Failed(error) => return Err(error),
+                Usable::Wait(waiting) => waiting,
+            };
+            flying.check()?;
+            let outcome = match held {
+                None => flying.flight.ended().await,
+                Some((entry, left)) => tokio::select! {
+                    biased;
+                    outcome = flying.flight.ended() => outcome,
+                    () = self.shared.clock.sleep(left) => return Ok(entry),
+                },
+            };
+            match outcome {
+                Outcome::Renewed(entry) => return Ok(entry),
+                Outcome::Cleared => return Err(cleared()),
+                // With a good credential in hand a failure is none.
+                Outcome::Failed(error) => match self.load().as_ref() {
+                    Some(entry) if !entry.is_dead(|| self.now()) => return Ok(Arc::clone(entry)),
+                    _ => return Err(error),
+                },
+                Outcome::Lost => usable = self.usable(true),
+            }
+        }
+        Err(lost())
+    }
+
+    /// Lets `entry` be used, unless it was refused and its renewal is under way.
+    fn unless_held(&self, entry: Arc<Entry<C>>) -> Usable<C> {
+        if !entry.phase().has(Phase::REFUSED) {
+            return Usable::Now(entry);
+        }
+        let state = self.lock();
+        let Some(flight) = &state.flight else {
+            // The flight has just ended: if it went well there is a newer one.
+            return Usable::Now(self.load().clone().unwrap_or(entry));
+        };
+        let now = self.shared.clock.monotonic();
+        match flight.held_until().and_then(|until| until.checked_sub(now)) {
+            None => Usable::Now(entry),
+            Some(left) => Usable::Wait(Waiting {
+                flying: Flying {
+                    renewer: self.clone(),
+                    flight: Arc::clone(flight),
+                },
+                held: Some((entry, left)),
+            }),
+        }
+    }
+
+    fn look_whether_due(&self, entry: &Entry<C>) {
+        let at_refresh_after = matches!(entry.due(), Due::AtRefreshAfter);
+        if at_refresh_after
+            && entry
+                .life
+                .is_some_and(|life| life.refresh_after.has_passed(self.now()))
+        {
+            entry.give_due();
+        }
+    }
+}
