@@ -55,8 +55,9 @@ pub(super) struct Shared<C> {
     /// Tells renewers apart.
     pub(super) id: u64,
     pub(super) current: ArcSwapOption<Entry<C>>,
-    /// The newest generation in the cell, or an older one for a moment.
-    pub(super) newest: AtomicU64,
+    /// The newest generation in the cell, or an older one for a moment. While there is none: the
+    /// one that comes next.
+    pub(super) newest: Arc<AtomicU64>,
     /// The newest generation that the server is known to have accepted.
     pub(super) proven: AtomicU64,
     /// For everything but the plain use of a good credential.
@@ -76,7 +77,7 @@ impl<C: Credential> Renewer<C> {
             shared: Arc::new(Shared {
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 current: ArcSwapOption::empty(),
-                newest: AtomicU64::new(0),
+                newest: Arc::new(AtomicU64::new(1)),
                 proven: AtomicU64::new(0),
                 state: Mutex::new(State::new()),
                 source,
@@ -100,10 +101,10 @@ impl<C: Credential> Renewer<C> {
         self.shared.current.load()
     }
 
-    /// Returns the newest generation: whoever loads the cell afterwards finds this one or a newer.
-    pub(crate) fn newest(&self) -> u64 {
-        // Pairs with the store in `publish`, which comes after that of the cell.
-        self.shared.newest.load(Ordering::Acquire)
+    /// Returns the newest generation: whoever loads the cell afterwards finds this one, a newer,
+    /// or none.
+    pub(crate) fn newest(&self) -> &Arc<AtomicU64> {
+        &self.shared.newest
     }
 
     /// Notes that the server accepted `generation`.
@@ -135,6 +136,7 @@ impl<C: Credential> Renewer<C> {
         state.reset();
         state.floor = state.last;
         let entry = self.shared.current.swap(None);
+        self.shared.newest.store(state.last + 1, Ordering::Release);
         let flight = state.flight.take();
         let late = flight.as_ref().map(|flight| flight.want_late());
         self.tell(Event::Cleared);
@@ -160,6 +162,7 @@ impl<C: Credential> Renewer<C> {
         let entry = Arc::new(Entry::new(credential, replaced, state.last, life));
         schedule::start(&entry, &shared.clock);
         shared.current.store(Some(Arc::clone(&entry)));
+        // After the cell, so that what is read here is there.
         shared.newest.store(state.last, Ordering::Release);
         entry
     }
@@ -183,6 +186,13 @@ impl<C: Credential> Renewer<C> {
             .state
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C> Drop for Shared<C> {
+    fn drop(&mut self) {
+        // No generation is the newest any more.
+        self.newest.store(u64::MAX, Ordering::Relaxed);
     }
 }
 

@@ -192,16 +192,24 @@ fn check(token: &str, lowest: u8) -> Result<(), InvalidToken> {
 }
 
 fn sensitive(token: &str, scheme: Option<&str>) -> HeaderValue {
-    let scheme = scheme
-        .map(|scheme| [scheme, " "].concat())
-        .unwrap_or_default();
-    // Sized once: a buffer that grows would leave a copy behind that is not wiped.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(scheme.len() + token.len()));
-    bytes.extend_from_slice(scheme.as_bytes());
-    bytes.extend_from_slice(token.as_bytes());
-    let bytes: Bytes = wiped_bytes(bytes);
+    match scheme {
+        Some(scheme) => {
+            // Sized once: a buffer that grows would leave a copy behind that is not wiped.
+            let mut text = Zeroizing::new(Vec::with_capacity(scheme.len() + 1 + token.len()));
+            text.extend_from_slice(scheme.as_bytes());
+            text.push(b' ');
+            text.extend_from_slice(token.as_bytes());
+            sensitive_value(&text)
+        }
+        None => sensitive_value(token.as_bytes()),
+    }
+}
+
+/// Makes a header value of a copy of `text`, which is visible ASCII and spaces.
+pub(super) fn sensitive_value(text: &[u8]) -> HeaderValue {
+    let bytes: Bytes = wiped_bytes(Zeroizing::new(text.to_vec()));
     let mut value = HeaderValue::from_maybe_shared(bytes)
-        .expect("visible ASCII and a space are a valid header value");
+        .expect("visible ASCII and spaces are a valid header value");
     value.set_sensitive(true);
     value
 }

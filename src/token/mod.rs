@@ -5,6 +5,7 @@
 //! indexes them. Copies that other crates make (hyper's write buffer, the kernel) are not wiped.
 
 mod code;
+pub(crate) mod copies;
 mod credential;
 mod placement;
 mod wiped;

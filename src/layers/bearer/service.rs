@@ -12,6 +12,7 @@ use crate::{
     BoxError, Error, ErrorKind, Session, Token,
     origin::Destination,
     renew::{Entry, SignInTraffic, Usable},
+    token::copies,
 };
 
 /// Middleware that attaches the session's token to each request.
@@ -121,10 +122,12 @@ pub(super) fn sign<B>(
     session: &Session,
     entry: &Arc<Entry<Token>>,
 ) -> SignedWith {
+    let renewer = session.renewer();
     let (name, value) = entry.credential.header();
-    request.headers_mut().insert(name, value.clone());
+    let value = copies::of_this_thread(renewer.newest(), entry.generation, value);
+    request.headers_mut().insert(name, value);
     SignedWith {
-        session: session.renewer().id(),
+        session: renewer.id(),
         generation: entry.generation,
     }
 }

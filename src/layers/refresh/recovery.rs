@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering;
+
 use http::{StatusCode, request, response};
 
 use super::challenge;
@@ -50,7 +52,7 @@ impl Recovery for RefreshRecovery {
     fn prepare(&self, request: &mut request::Parts) -> Prepared<Self::Attempt> {
         let ours = self.session.origins().check(&request.uri) == Destination::Ours;
         Prepared::Ready(RefreshAttempt {
-            at_least: ours.then(|| self.session.renewer().newest()),
+            at_least: ours.then(|| self.session.renewer().newest().load(Ordering::Acquire)),
         })
     }
 
