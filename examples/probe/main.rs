@@ -1,0 +1,93 @@
+//! Try a provider with your own credentials: signs in through the full stack, calls a path under
+//! load, and says what happened.
+//!
+//! ```sh
+//! export PROBE_USERNAME=foo@bar.com PROBE_PASSWORD=…
+//! cargo run --release --example probe -- back-office \
+//!     --base-url https://host.name --path /api/v2/accounts --requests 100 --concurrency 10
+//! ```
+//!
+//! `--help` tells all options. How the stack is built is in `stack.rs`; the rest is a command line
+//! around it.
+
+mod args;
+mod body;
+mod call;
+mod client;
+mod codes;
+mod log;
+mod people;
+mod report;
+mod run;
+mod settings;
+mod stack;
+mod tally;
+mod usage;
+
+use std::process::ExitCode;
+
+use self::{
+    args::{Args, Request},
+    body::Chunks,
+    report::Report,
+    settings::Settings,
+    stack::Stack,
+    usage::Usage,
+};
+
+fn main() -> ExitCode {
+    match probe() {
+        Ok(code) => code,
+        Err(usage) => {
+            people::say(&usage.to_string());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn probe() -> Result<ExitCode, Usage> {
+    let args = match args::parse(std::env::args_os().skip(1))? {
+        Request::Help => {
+            people::print(include_str!("help.txt"));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Request::Probe(args) => args,
+    };
+    log::start()?;
+    let settings = Settings::new(&args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Usage::new(
+                format!("cannot start: {error}"),
+                "Is a limit on threads or open files in the way?",
+            )
+        })?;
+    let result = runtime.block_on(async {
+        if args.stream_body {
+            go(&args, settings, Stack::new::<Chunks>).await
+        } else {
+            go(&args, settings, Stack::new::<body::Buffer>).await
+        }
+    });
+    // A prompt that nobody answered would keep it waiting, and the terminal without its echo.
+    runtime.shutdown_background();
+    codes::leave_terminal();
+    result
+}
+
+async fn go(
+    args: &Args,
+    settings: Settings,
+    stack: impl FnOnce(Settings) -> Result<Stack, Usage>,
+) -> Result<ExitCode, Usage> {
+    let stack = stack(settings)?;
+    let mut report = Report::new(args.json, args.plan.requests);
+    let good = run::run(&args.plan, stack, &mut report).await;
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
