@@ -1,0 +1,94 @@
+//! No secret is printed or logged, whatever is logged and whatever the server repeats.
+
+use tokio::process::Command;
+use tower_reauth::testing::back_office::{Endpoint, Fault, Simulator};
+
+use crate::{
+    codes::{CAT, with_mail},
+    program::{EMAIL, PASSWORD, Run, at, run},
+    tls::Front,
+};
+
+/// How the simulator's tokens begin.
+const TOKEN: &str = "wyJ0eXAiOiJKV1Qi";
+
+async fn start() -> Simulator {
+    let builder = Simulator::builder().two_factor(true).echo_secrets(true);
+    builder.start().await.unwrap()
+}
+
+#[tokio::test]
+async fn nothing_leaks_over_http_1() {
+    let server = start().await;
+    let base_url = server.base_url();
+    whole_life(&server, |arguments| at(&base_url, arguments)).await;
+    wrong_password(at(&base_url, &[])).await;
+}
+
+#[tokio::test]
+async fn nothing_leaks_over_tls_and_http_2() {
+    let server = start().await;
+    let front = Front::start(server.address()).await;
+    let base_url = front.base_url();
+    let ca = front.ca().to_str().unwrap();
+    whole_life(&server, |arguments| {
+        let mut command = at(&base_url, arguments);
+        command.args(["--ca", ca]);
+        command
+    })
+    .await;
+    assert_eq!(front.protocols(), ["h2"]);
+}
+
+/// A wrong code and a right one, a refresh, another sign-in, and a sign-out.
+async fn whole_life(server: &Simulator, probe: impl Fn(&[&str]) -> Command) {
+    let folder = tempfile::tempdir().unwrap();
+    server.inject(Endpoint::Api, Fault::Status(401));
+    server.inject(Endpoint::Refresh, Fault::Status(503));
+    let command =
+        format!("if [ -e asked ]; then {CAT} | tee -a codes; else touch asked; echo bad-c0de; fi");
+    let mut probe = probe(&["--requests", "3", "--sign-out", "--body", "{}"]);
+    probe.env("RUST_LOG", "trace");
+    let run = with_mail(server, folder.path(), &command, probe).await;
+    assert_eq!(run.counts(["sign_ins", "mfa_rounds"]), [1, 2], "{run:?}");
+    assert_eq!(server.counts().signouts_ok, 1);
+    assert!(run.stderr.contains("TRACE"), "the log is off");
+    let codes = std::fs::read_to_string(folder.path().join("codes")).unwrap();
+    let codes: Vec<_> = codes.split_whitespace().collect();
+    assert_eq!(codes.len(), 1);
+    assert_clean(&run, &codes);
+}
+
+async fn wrong_password(mut probe: Command) {
+    probe
+        .env("RUST_LOG", "trace")
+        .env("PROBE_PASSWORD", "hunter2-wrong");
+    let run = run(probe).await;
+    assert_eq!(run.kinds(), ["rejected"]);
+    assert_clean(&run, &[]);
+}
+
+#[track_caller]
+fn assert_clean(run: &Run, codes: &[&str]) {
+    for text in [&run.stdout, &run.stderr] {
+        for secret in [EMAIL, PASSWORD, "hunter2", TOKEN, "bad-c0de"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+        for line in text.lines() {
+            // The microseconds of the time may be any six digits.
+            let line = line.split_once("Z ").map_or(line, |(_, line)| line);
+            for code in codes {
+                assert!(!line.contains(code), "{code} in {line}");
+            }
+            let words = line.split(|letter: char| !letter.is_ascii_hexdigit() && letter != '-');
+            for word in words {
+                assert!(!is_uuid(word), "a token of 2FA in {line}");
+            }
+        }
+    }
+}
+
+fn is_uuid(word: &str) -> bool {
+    let lengths: Vec<_> = word.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12]
+}

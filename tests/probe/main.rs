@@ -1,0 +1,14 @@
+//! The example `probe` keeps its contract: command line, JSON lines and exit status, against the
+//! simulator and through real sockets.
+
+#![cfg(all(feature = "back-office", feature = "testing"))]
+
+mod calls;
+mod codes;
+mod failures;
+#[cfg(unix)]
+mod interrupts;
+mod leaks;
+mod program;
+mod tls;
+mod usage;
