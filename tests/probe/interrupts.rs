@@ -9,9 +9,9 @@ use tower_reauth::testing::back_office::{Endpoint, Fault, Simulator};
 use crate::program::{Run, at};
 
 fn press_ctrl_c(child: &Child) {
-    let id = child.id().unwrap().to_string();
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &id])
+    let kill = format!("kill -INT {}", child.id().unwrap());
+    let kill = std::process::Command::new("sh")
+        .args(["-c", &kill])
         .status();
     assert!(kill.unwrap().success());
 }

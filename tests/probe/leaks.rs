@@ -1,5 +1,7 @@
 //! No secret is printed or logged, whatever is logged and whatever the server repeats.
 
+use std::time::Duration;
+
 use tokio::process::Command;
 use tower_reauth::testing::back_office::{Endpoint, Fault, Simulator};
 
@@ -40,22 +42,30 @@ async fn nothing_leaks_over_tls_and_http_2() {
     assert_eq!(front.protocols(), ["h2"]);
 }
 
-/// A wrong code and a right one, a refresh, another sign-in, and a sign-out.
+/// A wrong code and a right one, a refresh, one that is refused, another sign-in, and a sign-out.
 async fn whole_life(server: &Simulator, probe: impl Fn(&[&str]) -> Command) {
     let folder = tempfile::tempdir().unwrap();
     server.inject(Endpoint::Api, Fault::Status(401));
-    server.inject(Endpoint::Refresh, Fault::Status(503));
-    let command =
-        format!("if [ -e asked ]; then {CAT} | tee -a codes; else touch asked; echo bad-c0de; fi");
+    // The first is resent after the refresh, and that send goes well.
+    server.inject(Endpoint::Api, Fault::Delay(Duration::ZERO));
+    server.inject(Endpoint::Api, Fault::Status(401));
+    server.inject(Endpoint::Refresh, Fault::Delay(Duration::ZERO));
+    server.inject(Endpoint::Refresh, Fault::Status(401));
+    let code = format!("{{ {CAT}; }} | tee -a codes");
+    let command = format!("if [ -e asked ]; then {code}; else touch asked; echo bad-c0de; fi");
     let mut probe = probe(&["--requests", "3", "--sign-out", "--body", "{}"]);
     probe.env("RUST_LOG", "trace");
     let run = with_mail(server, folder.path(), &command, probe).await;
-    assert_eq!(run.counts(["sign_ins", "mfa_rounds"]), [1, 2], "{run:?}");
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(
+        run.counts(["sign_ins", "renewals", "mfa_rounds"]),
+        [2, 1, 3]
+    );
     assert_eq!(server.counts().signouts_ok, 1);
     assert!(run.stderr.contains("TRACE"), "the log is off");
     let codes = std::fs::read_to_string(folder.path().join("codes")).unwrap();
     let codes: Vec<_> = codes.split_whitespace().collect();
-    assert_eq!(codes.len(), 1);
+    assert_eq!(codes.len(), 2);
     assert_clean(&run, &codes);
 }
 
