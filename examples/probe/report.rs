@@ -20,7 +20,7 @@ use crate::{
 /// Where results go.
 pub(crate) struct Report {
     style: Style,
-    /// Whether standard output was closed by whoever reads it.
+    /// Whether standard output took no more: mostly, whoever reads it has left.
     is_closed: bool,
 }
 
@@ -81,7 +81,7 @@ impl Report {
         }
     }
 
-    /// Whether nobody reads on.
+    /// Whether nobody reads on, so that results are lost.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed
     }

@@ -83,7 +83,7 @@ pub(crate) async fn run(plan: &Plan, stack: Stack, report: &mut Report) -> bool 
     if plan.sign_out {
         is_good &= sign_out(plan, &stack, report, &mut interrupts).await;
     }
-    is_good
+    is_good && !report.is_closed()
 }
 
 /// Counts what has been told so far. A renewal that runs ahead of the calls may still be on its

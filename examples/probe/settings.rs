@@ -1,10 +1,6 @@
 //! The settings, checked as far as that goes without the network: command line, environment, files.
 
-use std::{
-    net::IpAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::IpAddr, path::Path, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Uri};
@@ -48,7 +44,7 @@ impl Settings {
         Ok(Self {
             uri: uri(&args.base_url, &args.path)?,
             base_url: args.base_url.clone(),
-            extra_roots: args.ca.as_ref().map_or(Ok(Vec::new()), certificates)?,
+            extra_roots: args.ca.as_deref().map_or(Ok(Vec::new()), certificates)?,
             method,
             body,
             content_type,
@@ -124,7 +120,7 @@ fn is_loopback(host: &str) -> bool {
             .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-fn certificates(file: &PathBuf) -> Result<Vec<CertificateDer<'static>>, Usage> {
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Usage> {
     let pem = read(file)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     found.ok().filter(|found| !found.is_empty()).ok_or_else(|| {

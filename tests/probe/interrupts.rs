@@ -85,6 +85,6 @@ async fn a_reader_that_goes_away_ends_the_run_without_a_panic() {
     let mut reader = child.stderr.take().unwrap();
     reader.read_to_string(&mut stderr).await.unwrap();
     assert_eq!(stderr, "");
-    assert!(child.wait().await.unwrap().code().is_some());
+    assert_eq!(child.wait().await.unwrap().code(), Some(1));
     assert!(server.counts().api_ok < 1_000_000);
 }

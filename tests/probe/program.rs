@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::Stdio,
     sync::OnceLock,
+    time::SystemTime,
 };
 
 use serde_json::Value;
@@ -98,7 +99,8 @@ impl Run {
     }
 }
 
-/// Cargo builds the examples with the tests, but not if one test alone is asked for.
+/// Cargo builds the examples with the tests, but not if one test alone is asked for: then what is
+/// there is missing or out of date.
 fn executable() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -106,9 +108,12 @@ fn executable() -> &'static Path {
         let profile = test.parent().and_then(Path::parent).unwrap();
         let name = format!("probe{}", env::consts::EXE_SUFFIX);
         let executable = profile.join("examples").join(name);
-        if !executable.exists() {
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let newest = changed(&sources.join("examples/probe")).max(changed(&sources.join("src")));
+        if !executable.exists() || changed(&executable) < newest {
             let mut build = std::process::Command::new(env!("CARGO"));
             build.args(["build", "--example", "probe"]);
+            build.current_dir(sources);
             if profile.ends_with("release") {
                 build.arg("--release");
             }
@@ -117,4 +122,14 @@ fn executable() -> &'static Path {
         assert!(executable.exists(), "{} is missing", executable.display());
         executable
     })
+}
+
+/// When the file, or the newest of the files in the folder, was changed.
+fn changed(path: &Path) -> SystemTime {
+    if !path.is_dir() {
+        return path.metadata().unwrap().modified().unwrap();
+    }
+    let entries = path.read_dir().unwrap();
+    let times = entries.map(|entry| changed(&entry.unwrap().path()));
+    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }
