@@ -472,3 +472,26 @@ fn settings_that_cannot_be_right_are_refused_when_built() {
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains(".origin("), "{error}");
 }
+
+#[tokio::test]
+async fn settled_is_when_no_renewal_is_on_its_way() {
+    let (tokens, mut calls) = calls();
+    let session = session_of(tokens);
+    let mut idle = task::spawn(session.settled());
+    assert_ready!(idle.poll());
+
+    let mut events = session.events();
+    let mut leaving = task::spawn(session.token());
+    assert_pending!(leaving.poll());
+    drop(leaving);
+    let mut settled = task::spawn(session.settled());
+    assert_pending!(settled.poll());
+    calls.next().await.give("t");
+    settled.await;
+    assert_eq!(session.current().unwrap().token().expose(), "t");
+    let mut event = task::spawn(events.next());
+    assert!(matches!(
+        assert_ready!(event.poll()),
+        Some(Event::SignedIn { .. })
+    ));
+}

@@ -12,12 +12,12 @@ use tokio::{
     task::JoinSet,
     time::{Interval, MissedTickBehavior, interval, timeout},
 };
-use tower_reauth::{Event, Events};
+use tower_reauth::{Event, Events, Session};
 
 use crate::{
     args::Plan,
     report::{Report, full_text},
-    stack::{Stack, Traffic},
+    stack::Stack,
     tally::Tally,
 };
 
@@ -58,7 +58,7 @@ pub(crate) async fn run(plan: &Plan, stack: Stack, report: &mut Report) -> bool 
                     report.say("stopping when the calls under way are over; Ctrl-C leaves at once");
                 }
             }
-            event = events.next(report) => count(&event, &mut tally, &stack.traffic),
+            event = events.next(report) => tally.happened(&event),
             Some(ended) = calls.join_next() => match ended {
                 Ok(ended) => {
                     tally.ended(&ended);
@@ -76,7 +76,7 @@ pub(crate) async fn run(plan: &Plan, stack: Stack, report: &mut Report) -> bool 
     let took = begun.elapsed();
     tally.lost(calls.len());
     calls.shutdown().await;
-    settle(&mut events, report, &mut tally, &stack.traffic, plan).await;
+    settle(&stack.session, &mut events, report, &mut tally, plan).await;
 
     let mut is_good = tally.is_good();
     report.summary(&tally.summary(stack.traffic.confirms(), took));
@@ -89,25 +89,25 @@ pub(crate) async fn run(plan: &Plan, stack: Stack, report: &mut Report) -> bool 
 /// Counts what has been told so far. A renewal that runs ahead of the calls may still be on its
 /// way, and gets a moment.
 async fn settle(
+    session: &Session,
     events: &mut Told,
     report: &Report,
     tally: &mut Tally,
-    traffic: &Traffic,
     plan: &Plan,
 ) {
-    let settling = async {
+    // If it takes longer it has not happened as far as this run is concerned.
+    let _ = timeout(GRACE.min(plan.timeout), session.settled()).await;
+    // Without the budget of a task, which would let the next event wait although it is there.
+    tokio::task::unconstrained(async {
         loop {
             tokio::select! {
                 biased;
-                event = events.next(report) => count(&event, tally, traffic),
-                () = future::ready(()), if !traffic.is_renewing() => break,
+                event = events.next(report) => tally.happened(&event),
+                () = future::ready(()) => break,
             }
         }
-    };
-    // Without the budget of a task, which would let the next event wait although it is there.
-    let settling = tokio::task::unconstrained(settling);
-    // If it takes longer it has not happened as far as this run is concerned.
-    let _ = timeout(GRACE.min(plan.timeout), settling).await;
+    })
+    .await;
 }
 
 async fn sign_out(
@@ -136,12 +136,6 @@ async fn sign_out(
         Err(_) => report.say("the sign-out took longer than --timeout allows"),
     }
     false
-}
-
-fn count(event: &Event, tally: &mut Tally, traffic: &Traffic) {
-    if tally.happened(event) {
-        traffic.renewal_ended();
-    }
 }
 
 /// The session's events; warnings among them are told to people.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -35,7 +35,6 @@ pub(crate) struct Stack {
 #[derive(Default)]
 pub(crate) struct Traffic {
     confirms: AtomicU64,
-    is_renewing: AtomicBool,
 }
 
 impl Stack {
@@ -96,27 +95,13 @@ where
 
 impl Traffic {
     fn note(&self, path: &str) {
-        if path.ends_with("/signout") {
-            return;
-        }
         if path.ends_with("/2fa/confirm") {
             self.confirms.fetch_add(1, Ordering::Relaxed);
         }
-        self.is_renewing.store(true, Ordering::Relaxed);
     }
 
     /// Returns how many codes were sent to the server.
     pub(crate) fn confirms(&self) -> u64 {
         self.confirms.load(Ordering::Relaxed)
-    }
-
-    /// Notes that the session told the end of a renewal.
-    pub(crate) fn renewal_ended(&self) {
-        self.is_renewing.store(false, Ordering::Relaxed);
-    }
-
-    /// Whether something was sent for a renewal whose end was not told yet.
-    pub(crate) fn is_renewing(&self) -> bool {
-        self.is_renewing.load(Ordering::Relaxed)
     }
 }

@@ -55,15 +55,13 @@ impl Tally {
         self.took.push(tenths(ended.took));
     }
 
-    /// Counts an event. Returns whether it ends a renewal.
-    pub(crate) fn happened(&mut self, event: &Event) -> bool {
+    /// Counts an event.
+    pub(crate) fn happened(&mut self, event: &Event) {
         match event {
             Event::SignedIn { .. } => self.sign_ins += 1,
             Event::Renewed { .. } => self.renewals += 1,
-            Event::Failed { .. } => {}
-            _ => return false,
+            _ => {}
         }
-        true
     }
 
     pub(crate) fn lost(&mut self, calls: usize) {

@@ -150,6 +150,16 @@ impl<C: Credential> Renewer<C> {
         }
     }
 
+    /// Waits until no flight is on its way.
+    pub(crate) async fn settled(&self) {
+        loop {
+            let Some(flight) = self.lock().flight.clone() else {
+                return;
+            };
+            drop(flight.ended().await);
+        }
+    }
+
     pub(super) fn publish(&self, state: &mut State<C>, credential: C) -> Arc<Entry<C>> {
         state.last += 1;
         let shared = &self.shared;

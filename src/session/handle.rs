@@ -199,6 +199,19 @@ impl Session {
         }
     }
 
+    /// Waits until no sign-in and no renewal is under way; its events have been sent by then.
+    ///
+    /// For the end of a program that keeps its refresh token somewhere: a renewal that is cut off
+    /// may have spent the old one already. It waits no longer than
+    /// [`flight_timeout`](SessionBuilder::flight_timeout), unless new renewals are begun meanwhile.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: it only looks on.
+    pub async fn settled(&self) {
+        self.inner.renewer.settled().await;
+    }
+
     /// Returns a stream of what happens to the token from now on.
     #[must_use]
     pub fn events(&self) -> Events {

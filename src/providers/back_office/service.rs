@@ -130,7 +130,8 @@ impl BackOffice {
     ///
     /// It is the sum of all settings at their worst: every exchange and every code takes all the
     /// time it may, the refresh token is refused, and one code comes when it has expired.
-    pub(crate) fn worst_case(&self) -> Duration {
+    #[must_use]
+    pub fn worst_case(&self) -> Duration {
         let settings = &self.inner.settings;
         let exchange = settings.request_timeout;
         if self.inner.codes.is_none() {
