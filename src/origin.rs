@@ -87,12 +87,26 @@ impl Origin {
             value: value.to_owned(),
             reason,
         };
-        // The text may hold a password: it is not shown back.
-        if value.contains('@') {
-            return Err(ConfigError::InvalidOrigin {
-                value: "…@…".to_owned(),
-                reason: "an origin holds no user or password",
-            });
+        // The text may hold a password or a key: it is not shown back.
+        for (mark, value_shown, reason) in [
+            ('@', "…@…", "an origin holds no user or password"),
+            (
+                '?',
+                "…?…",
+                "an origin has no query: give the scheme, host and port only",
+            ),
+            (
+                '#',
+                "…#…",
+                "an origin has no fragment: give the scheme, host and port only",
+            ),
+        ] {
+            if value.contains(mark) {
+                return Err(ConfigError::InvalidOrigin {
+                    value: value_shown.to_owned(),
+                    reason,
+                });
+            }
         }
         let uri: Uri = value.parse().map_err(|_| invalid("it is not a URL"))?;
         let https = match uri.scheme() {
@@ -105,7 +119,7 @@ impl Origin {
                 ));
             }
         };
-        if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
+        if !matches!(uri.path(), "" | "/") {
             return Err(invalid(
                 "an origin has no path: give the scheme, host and port only",
             ));
