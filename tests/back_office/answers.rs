@@ -41,14 +41,34 @@ fn faults() -> Vec<(Fault, ErrorKind, &'static str, bool)> {
         (answer(200, "OK"), ErrorKind::Protocol, "not JSON", false),
         (answer(204, ""), ErrorKind::Protocol, "it is empty", false),
         (zipped, ErrorKind::Protocol, "compressed", false),
-        (redirect, ErrorKind::Protocol, "redirects are not followed", false),
+        (
+            redirect,
+            ErrorKind::Protocol,
+            "redirects are not followed",
+            false,
+        ),
         (Fault::Status(404), ErrorKind::Config, "base URL", false),
         (Fault::Status(405), ErrorKind::Config, "base URL", false),
         (Fault::Status(418), ErrorKind::Protocol, "classifier", false),
         (Fault::Status(500), ErrorKind::Transport, "(500)", false),
-        (Fault::Reset, ErrorKind::Transport, "did not get through", false),
-        (Fault::Truncated, ErrorKind::Transport, "did not get through", true),
-        (Fault::Endless(200), ErrorKind::Protocol, "longer than", false),
+        (
+            Fault::Reset,
+            ErrorKind::Transport,
+            "did not get through",
+            false,
+        ),
+        (
+            Fault::Truncated,
+            ErrorKind::Transport,
+            "did not get through",
+            true,
+        ),
+        (
+            Fault::Endless(200),
+            ErrorKind::Protocol,
+            "longer than",
+            false,
+        ),
         (Fault::Endless(503), ErrorKind::Transport, "(503)", false),
     ]
 }

@@ -52,7 +52,8 @@ async fn dates_that_are_placeholders_are_warned_of_and_the_token_is_used_until_a
         let clock = FakeClock::new();
         let server = Simulator::builder().clock(clock.clone());
         let desk = Desk::open(server, |settings| settings.clock(clock.clone())).await;
-        desk.server.inject(Endpoint::Signin, Fault::PlaceholderDates);
+        desk.server
+            .inject(Endpoint::Signin, Fault::PlaceholderDates);
         let mut events = desk.session.events();
         desk.works().await;
         assert_eq!(desk.session.current().unwrap().token().lifetime(), None);

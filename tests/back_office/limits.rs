@@ -71,9 +71,7 @@ async fn the_fourth_code_of_a_minute_is_neither_sent_nor_asked_for() {
         let (asked, prompts) = std::sync::mpsc::channel();
         let codes = service_fn(move |request: CodeRequest| {
             asked.send(request.attempt()).unwrap();
-            async move {
-                Ok::<_, BoxError>(Code::new(format!("wrong-{}", request.attempt()))?)
-            }
+            async move { Ok::<_, BoxError>(Code::new(format!("wrong-{}", request.attempt()))?) }
         });
         let desk = Desk::open(server, |settings| {
             settings

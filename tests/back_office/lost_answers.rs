@@ -21,7 +21,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 async fn refresh_with(fault: Fault) -> bool {
     let clock = FakeClock::new();
     let server = Simulator::builder().clock(clock.clone());
-    let mut desk = Desk::through(unpooled(), server, |settings| settings.clock(clock.clone())).await;
+    let mut desk =
+        Desk::through(unpooled(), server, |settings| settings.clock(clock.clone())).await;
     desk.works().await;
     desk.server.revoke_access_tokens();
     desk.server.inject(Endpoint::Refresh, fault);
@@ -149,7 +150,8 @@ async fn without_relogin_a_lost_answer_ends_in_an_error_and_never_in_a_loop() {
         .await;
         desk.works().await;
         desk.server.revoke_access_tokens();
-        desk.server.inject(Endpoint::Refresh, Fault::ResetAfterwards);
+        desk.server
+            .inject(Endpoint::Refresh, Fault::ResetAfterwards);
         assert_eq!(desk.refused().await.kind(), ErrorKind::Transport);
         desk.reuses = 1;
         for _ in 0..50 {

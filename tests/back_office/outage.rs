@@ -103,7 +103,10 @@ async fn after_an_outage_the_session_comes_back_and_kept_the_limits_all_the_whil
         while let Err(error) = desk.call().await {
             // The first pauses are so short that the limit may be reached before they are long.
             let kind = error.kind();
-            assert!(matches!(kind, ErrorKind::Transport | ErrorKind::RateLimited));
+            assert!(matches!(
+                kind,
+                ErrorKind::Transport | ErrorKind::RateLimited
+            ));
             let signins = desk.counts().signins;
             clock.advance(SECOND);
             waited += SECOND;

@@ -3,8 +3,8 @@
 use http::StatusCode;
 use tower_reauth::{
     ErrorKind, Event,
-    token::ExposeSecret,
     testing::back_office::{DateFormat, Endpoint, Fault, Simulator},
+    token::ExposeSecret,
 };
 
 use crate::support::{Desk, guarded};
@@ -172,7 +172,8 @@ async fn a_sign_in_with_only_a_refresh_token_is_followed_by_a_refresh() {
 async fn strict_dates_refuse_an_answer_and_lose_nothing() {
     guarded(async {
         for format in [DateFormat::NoOffset, DateFormat::NoColon] {
-            let desk = Desk::open(Simulator::builder(), |settings| settings.strict_dates(true)).await;
+            let desk =
+                Desk::open(Simulator::builder(), |settings| settings.strict_dates(true)).await;
             desk.server.inject(Endpoint::Signin, Fault::Dates(format));
             let error = desk.call().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol);

@@ -21,9 +21,18 @@ async fn a_wrong_base_url_is_an_error_that_says_what_to_write() {
         ("https:///path", "write it like https://host.name"),
         ("https://host.name:0", "from 1 to 65535"),
         ("https://host.name:65536", "from 1 to 65535"),
-        ("https://me:hunter2@host.name", "scheme, host, port and path only"),
-        ("https://host.name?key=hunter2", "scheme, host, port and path only"),
-        ("https://host.name/#hunter2", "scheme, host, port and path only"),
+        (
+            "https://me:hunter2@host.name",
+            "scheme, host, port and path only",
+        ),
+        (
+            "https://host.name?key=hunter2",
+            "scheme, host, port and path only",
+        ),
+        (
+            "https://host.name/#hunter2",
+            "scheme, host, port and path only",
+        ),
         ("https://höst.name", "punycode"),
         ("https://host name", "write it like https://host.name"),
         ("http://host.name", "write https://host.name"),
@@ -78,7 +87,10 @@ async fn a_base_url_where_nothing_like_the_api_is_fails_as_such() {
         desk.server.inject(Endpoint::Signin, Fault::Status(404));
         let error = desk.call().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains("is the base URL right?"), "{error}");
+        assert!(
+            error.to_string().contains("is the base URL right?"),
+            "{error}"
+        );
         assert_eq!(desk.traffic(), (1, 0, 0));
     })
     .await;

@@ -118,7 +118,10 @@ async fn signing_out_revokes_at_the_server_and_a_second_time_does_nothing() {
         let mut request = desk.request();
         let (name, value) = old.token().header();
         request.headers_mut().insert(name, value.clone());
-        let bare = pooled().request(request.map(ReplayBody::new)).await.unwrap();
+        let bare = pooled()
+            .request(request.map(ReplayBody::new))
+            .await
+            .unwrap();
         assert_eq!(bare.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(desk.counts().unknown_tokens, 0);
 
@@ -244,7 +247,8 @@ async fn a_two_factor_token_that_dies_while_somebody_types_is_had_again_once() {
 #[tokio::test]
 async fn a_code_that_nobody_can_give_is_an_error_that_says_so_and_is_not_asked_for_twice() {
     guarded(async {
-        let broken = service_fn(|_: CodeRequest| async { Err::<Code, _>("the printer is on fire") });
+        let broken =
+            service_fn(|_: CodeRequest| async { Err::<Code, _>("the printer is on fire") });
         let desk = Desk::open(Simulator::builder().two_factor(true), |settings| {
             settings.code_service(broken)
         })
@@ -270,7 +274,10 @@ async fn a_wrong_password_is_tried_once_until_somebody_asks_for_it() {
         for _ in 0..10 {
             let error = desk.call().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Rejected);
-            assert!(error.to_string().contains("check the e-mail address"), "{error}");
+            assert!(
+                error.to_string().contains("check the e-mail address"),
+                "{error}"
+            );
             assert!(desk.session.token().await.is_err());
         }
         assert_eq!(desk.traffic(), (1, 0, 0));
