@@ -98,8 +98,8 @@ async fn after_an_outage_the_session_comes_back_and_kept_the_limits_all_the_whil
         let desk = Desk::open(server, |settings| settings.clock(clock.clone())).await;
         desk.server
             .inject_times(FAILURES as usize, Endpoint::Signin, &Fault::Status(503));
-        let mut waited = SECOND * 0;
-        let mut since_failure = SECOND * 0;
+        let mut waited = Duration::ZERO;
+        let mut since_failure = Duration::ZERO;
         while let Err(error) = desk.call().await {
             // The first pauses are so short that the limit may be reached before they are long.
             let kind = error.kind();
@@ -112,7 +112,7 @@ async fn after_an_outage_the_session_comes_back_and_kept_the_limits_all_the_whil
             waited += SECOND;
             since_failure += SECOND;
             if desk.server.faults_left(Endpoint::Signin) > 0 {
-                since_failure = SECOND * 0;
+                since_failure = Duration::ZERO;
             }
             assert!(signins <= FAILURES);
         }
