@@ -26,7 +26,8 @@ use hyper_util::{
 };
 use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_reauth::{
-    BoxError, Code, CodeRequest, Error, ErrorKind, Renewal, Renewed, Session, Token,
+    BoxError, Code, CodeRequest, Error, ErrorKind, ExposeSecret, Renewal, Renewed, SecretString,
+    Session, Token,
     inspect::PeekBody,
     layers::{
         Bearer, BearerLayer, RecoverLayer, RefreshLayer,
@@ -36,7 +37,6 @@ use tower_reauth::{
     providers::back_office::{BackOffice, BackOfficeBuilder},
     replay::{ReplayBody, ReplayLayer},
     testing::back_office::{Endpoint, ErrorShape, Fault, Limits, Simulator},
-    token::{ExposeSecret, SecretString},
 };
 use tracing_subscriber::fmt::{MakeWriter, format::FmtSpan, writer::MakeWriterExt};
 

@@ -2,9 +2,8 @@
 
 use http::StatusCode;
 use tower_reauth::{
-    ErrorKind, Event,
+    ErrorKind, Event, ExposeSecret,
     testing::back_office::{DateFormat, Endpoint, Fault, Simulator},
-    token::ExposeSecret,
 };
 
 use crate::support::{Desk, guarded};
