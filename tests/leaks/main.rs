@@ -12,7 +12,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body_util::BodyExt;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower_reauth::testing::back_office::ErrorShape;
 use tracing_subscriber::fmt::{format::FmtSpan, writer::MakeWriterExt};

@@ -9,8 +9,6 @@ use std::{
 };
 
 use http::Response;
-use http_body_util::BodyExt;
-use tower::ServiceExt;
 use tower_reauth::{Error, ExposeSecret, Token, inspect::PeekBody};
 use tracing_subscriber::fmt::MakeWriter;
 
