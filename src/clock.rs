@@ -13,6 +13,8 @@ use std::{
 /// Both clocks are watched, because a monotonic clock stands still while the machine is suspended
 /// and a wall clock can be set. [`SystemClock`] is the default. With the feature `testing` there
 /// is a `FakeClock` in `testing`, which moves only when it is told to.
+///
+/// A clock must not panic, and must not call the session that it serves.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Returns the time since a fixed point of this clock's choice. It never goes back.
     fn monotonic(&self) -> Duration;
@@ -24,7 +26,8 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn sleep(&self, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 }
 
-/// The machine's clocks, and tokio's timer: under tokio's paused time it stands still as well.
+/// The machine's clocks, and tokio's timer. Under tokio's paused time the monotonic one stands
+/// still as well; the wall clock never does.
 #[derive(Clone, Copy, Debug)]
 pub struct SystemClock {
     started: tokio::time::Instant,
@@ -58,6 +61,13 @@ impl Clock for SystemClock {
     fn sleep(&self, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(tokio::time::sleep(wait))
     }
+}
+
+/// Whether tokio's timer can be used here: there is a runtime, and its timers are enabled.
+pub(crate) fn has_timer() -> bool {
+    // Tokio offers no way to ask, and panics where there is none.
+    tokio::runtime::Handle::try_current().is_ok()
+        && std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {

@@ -43,15 +43,23 @@ struct Inner {
 /// What kind of failure an [`Error`] is, and so what the session does about it.
 ///
 /// After a *transient* kind the session tries again with growing pauses (about 1 s, doubling to
-/// 60 s, never sooner than the server's `Retry-After`). After a *terminal* kind it pauses for
-/// 5 minutes, unless the kind says otherwise below.
+/// 60 s). After a *terminal* kind it pauses for about 5 minutes, unless the kind says otherwise
+/// below. Either pause is at least what [`retry_after`](Error::retry_after) asks for, up to 1 hour.
+/// Meanwhile callers who need a new token get the stored error at once. The pause ends with `set` or
+/// `clear`; an explicit `renew` goes past it, unless the kind is `Locked` or `RateLimited`.
+///
+/// An error type that is not ours counts as `Transport`, and the third in a row as terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The credentials are wrong, or every fresh token is refused. Terminal: nothing is tried
-    /// again until `set`, `clear` or an explicit `renew`.
+    /// The credentials are wrong. Terminal: nothing is tried again until `set`, `clear` or an
+    /// explicit `renew`.
+    ///
+    /// Also the kind of a refusal to renew because the server refused 3 fresh tokens in a row: one
+    /// more is tried after 10 s, doubling to 5 minutes, until one is accepted.
     Rejected,
-    /// The account is locked for a while. Terminal until [`Error::retry_after_hint`] has passed.
+    /// The account is locked for a while: until [`Error::retry_after_hint`] has passed, of at most
+    /// 24 hours, or about 5 minutes if it is not known.
     Locked,
     /// A limit on attempts is reached, here or at the server. Transient.
     RateLimited,

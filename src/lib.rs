@@ -15,6 +15,7 @@
 //! use bytes::Bytes;
 //! use http::Request;
 //! use http_body_util::Full;
+//! use hyper_rustls::HttpsConnectorBuilder;
 //! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 //! use tower::{ServiceBuilder, ServiceExt, service_fn};
 //! use tower_reauth::{BoxError, Renewal, Session, Token, replay::ReplayBody};
@@ -28,7 +29,8 @@
 //! });
 //! let session = Session::builder(tokens).origin("https://api.example.com").build()?;
 //!
-//! let client = Client::builder(TokioExecutor::new()).build_http::<ReplayBody<Full<Bytes>>>();
+//! let https = HttpsConnectorBuilder::new().with_native_roots()?.https_only().enable_http1().build();
+//! let client = Client::builder(TokioExecutor::new()).build::<_, ReplayBody<Full<Bytes>>>(https);
 //! let client = ServiceBuilder::new().layer(session.layer()).service(client);
 //!
 //! let request = Request::get("https://api.example.com/users").body(Full::default())?;
@@ -76,7 +78,8 @@
 //! | `testing` | simulators on loopback ports and a clock that obeys: `testing` |
 //! | `full` | all of the above but `testing` |
 //!
-//! A [tokio](https://docs.rs/tokio) runtime is needed wherever a token has to be fetched.
+//! A [tokio](https://docs.rs/tokio) runtime with timers is needed wherever a token has to be fetched
+//! or a `401` to be mended.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -158,11 +158,12 @@ impl World {
         let stack = (
             replay,
             RefreshLayer::new(session.clone()).body_release(Duration::from_secs(30)),
-            BearerLayer::new(session),
+            BearerLayer::new(session.clone()),
         );
         let response = stack.layer(client(http2)).oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes());
+        session.settled().await;
         (
             Self {
                 server,

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use tower_layer::Layer;
 
 use super::{Bearer, BearerLayer, Refresh, RefreshLayer};
@@ -10,8 +12,8 @@ use crate::{
 /// this order from the outside. Made by [`Session::layer`].
 ///
 /// It takes any request body, and the client inside has to take
-/// [`ReplayBody`](crate::replay::ReplayBody) of it. For other settings, or with other layers in
-/// between, stack the three by hand.
+/// [`ReplayBody`](crate::replay::ReplayBody) of it. With other layers in between, stack the three
+/// by hand.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct SessionLayer {
@@ -56,6 +58,29 @@ impl Session {
             refresh: RefreshLayer::new(self.clone()),
             bearer: BearerLayer::new(self.clone()),
         }
+    }
+}
+
+impl SessionLayer {
+    /// Sets how much of a body is kept for a second send, 8 MiB by default: see
+    /// [`ReplayLayer::max_body`].
+    pub fn max_body(mut self, bytes: usize) -> Self {
+        self.replay = self.replay.max_body(bytes);
+        self
+    }
+
+    /// Sets how much is kept of the bodies of all requests together, 64 MiB by default: see
+    /// [`ReplayLayer::max_total`].
+    pub fn max_total(mut self, bytes: usize) -> Self {
+        self.replay = self.replay.max_total(bytes);
+        self
+    }
+
+    /// Sets how long to wait for the client to let go of the first body, 1 s by default: see
+    /// [`RefreshLayer::body_release`].
+    pub fn body_release(mut self, wait: Duration) -> Self {
+        self.refresh = self.refresh.body_release(wait);
+        self
     }
 }
 

@@ -14,10 +14,12 @@ use super::{
     pilot::{Pilot, is_flying},
     renewer::Renewer,
 };
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, clock::has_timer};
 
 /// How long a refused credential is held back while it is being renewed.
 const HOLD: Duration = Duration::from_secs(5);
+/// How much longer than a flight may take those who wait give it, before they end it themselves.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What became of a wish for a newer credential.
 pub(crate) enum Ticket<C> {
@@ -44,6 +46,7 @@ impl<C: Credential> Renewer<C> {
         replaces: Option<u64>,
         challenge: Option<Box<str>>,
     ) -> Ticket<C> {
+        let now = self.shared.clock.monotonic();
         let mut state = self.lock();
         let current = self.shared.current.load_full();
         match &current {
@@ -58,7 +61,6 @@ impl<C: Credential> Renewer<C> {
             }
             _ => {}
         }
-        let now = self.shared.clock.monotonic();
         if let Some(flight) = &state.flight {
             let flight = Arc::clone(flight);
             if reason == Reason::Rejected {
@@ -85,13 +87,23 @@ impl<C: Credential> Renewer<C> {
                 return Ticket::Done(Err(error.retry_after(pause)));
             }
         }
-        let Ok(runtime) = Handle::try_current() else {
-            return Ticket::Done(Err(Error::with_message(
-                ErrorKind::Config,
-                "there is no tokio runtime here to renew on: call from within one",
-            )));
+        let runtime = match Handle::try_current() {
+            Ok(runtime) if has_timer() => runtime,
+            _ => {
+                if let (Reason::Expiring, Some(entry)) = (reason, &current) {
+                    entry.give_due();
+                }
+                return Ticket::Done(Err(no_runtime()));
+            }
         };
-        let flight = Arc::new(Flight::new(reason, replaces));
+        let patience = self.shared.settings.flight_timeout.saturating_add(GRACE);
+        let flight = Arc::new(Flight::new(
+            reason,
+            replaces,
+            challenge.clone(),
+            now.saturating_add(patience),
+            state.epoch,
+        ));
         if reason == Reason::Rejected {
             hold_back(&flight, current.as_deref(), now);
         }
@@ -131,14 +143,16 @@ impl<C: Credential> Ticket<C> {
                 Self::Flying(flying) => flying,
             };
             flying.check()?;
-            match flying.flight.ended().await {
+            match flying.ended().await {
                 Outcome::Renewed(entry) => return Ok(entry),
                 Outcome::Failed(error) => return Err(error),
                 Outcome::Cleared => return Err(cleared()),
                 Outcome::Lost => {
+                    let flight = &flying.flight;
+                    let challenge = flight.challenge.clone();
                     ticket = flying
                         .renewer
-                        .ask(flying.flight.reason, flying.flight.replaces, None);
+                        .ask(flight.reason, flight.replaces, challenge);
                 }
             }
         }
@@ -149,6 +163,26 @@ impl<C: Credential> Ticket<C> {
 // === impl Flying ===
 
 impl<C: Credential> Flying<C> {
+    /// Waits for the outcome, and no longer than a flight can take.
+    ///
+    /// A flight has its own deadline, but that needs its own runtime. If that one stands still
+    /// (somebody blocks it, or has left it), whoever waits ends the flight.
+    pub(super) async fn ended(&self) -> Outcome<C> {
+        if !has_timer() {
+            return self.flight.ended().await;
+        }
+        let clock = &self.renewer.shared.clock;
+        let left = self.flight.give_up_at.saturating_sub(clock.monotonic());
+        tokio::select! {
+            biased;
+            outcome = self.flight.ended() => outcome,
+            () = clock.sleep(left) => {
+                self.renewer.give_up(&self.flight);
+                self.flight.ended().await
+            }
+        }
+    }
+
     /// Fails if the current task is this very flight: it would wait for itself.
     pub(super) fn check(&self) -> Result<(), Error> {
         if !is_flying(self.renewer.id()) {
@@ -170,10 +204,18 @@ fn hold_back<C>(flight: &Flight<C>, refused: Option<&Entry<C>>, now: Duration) {
     }
 }
 
-pub(super) fn cleared() -> Error {
+pub(crate) fn cleared() -> Error {
     Error::with_message(
         ErrorKind::Cleared,
         "the session was cleared or signed out while this call was on its way",
+    )
+}
+
+pub(crate) fn no_runtime() -> Error {
+    Error::with_message(
+        ErrorKind::Config,
+        "there is no tokio runtime with timers here: call from within one, built with \
+         enable_all()",
     )
 }
 

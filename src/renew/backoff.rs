@@ -12,6 +12,8 @@ const TERMINAL: Duration = Duration::from_secs(5 * 60);
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60 * 60);
 /// The longest lock that is honoured.
 const LOCK_CAP: Duration = Duration::from_secs(24 * 60 * 60);
+/// By how much of itself a cool-down of ours may be longer.
+const SPREAD: f64 = 0.05;
 /// This many foreign errors in a row count as terminal.
 const FOREIGN_LIMIT: u32 = 3;
 
@@ -51,33 +53,35 @@ impl Backoff {
     /// Returns the cool-down after `error`.
     pub(super) fn after(&mut self, error: &Error) -> CoolDown {
         let kind = error.kind();
-        if kind == ErrorKind::Rejected {
-            return CoolDown::UntilReset;
-        }
-        if kind == ErrorKind::Locked {
-            return CoolDown::For(error.retry_after_hint().unwrap_or(TERMINAL).min(LOCK_CAP));
-        }
-        if !kind.is_transient() {
-            return CoolDown::For(TERMINAL);
-        }
+        let asked = error.retry_after_hint();
         self.foreign = if error.is_foreign() {
             self.foreign + 1
         } else {
             0
         };
-        if self.foreign >= FOREIGN_LIMIT {
-            return CoolDown::For(TERMINAL);
+        if kind == ErrorKind::Rejected {
+            return CoolDown::UntilReset;
         }
-        let exponential = FIRST
-            .saturating_mul(1 << self.transient.min(6))
-            .min(LONGEST);
-        self.transient = self.transient.saturating_add(1);
-        let own = exponential.mul_f64(0.75 + 0.5 * fastrand::f64());
-        let asked = error.retry_after_hint().map(|wait| {
-            // Never sooner than asked, and not all clients at once.
-            wait.min(RETRY_AFTER_CAP) + FIRST.mul_f64(fastrand::f64())
-        });
-        CoolDown::For(asked.map_or(own, |asked| asked.max(own)))
+        let (own, cap) = if kind == ErrorKind::Locked {
+            (asked.map_or(TERMINAL, |_| FIRST), LOCK_CAP)
+        } else if !kind.is_transient() || self.foreign >= FOREIGN_LIMIT {
+            (TERMINAL, RETRY_AFTER_CAP)
+        } else {
+            let doubled = FIRST
+                .saturating_mul(1 << self.transient.min(6))
+                .min(LONGEST);
+            self.transient = self.transient.saturating_add(1);
+            (
+                doubled.mul_f64(0.75 + 0.35 * fastrand::f64()),
+                RETRY_AFTER_CAP,
+            )
+        };
+        // Not all clients at once, and never sooner than asked.
+        let wait = match asked.map(|asked| asked.min(cap)) {
+            Some(asked) if asked >= own => asked + FIRST.mul_f64(fastrand::f64()),
+            _ => own.mul_f64(1.0 + SPREAD * fastrand::f64()),
+        };
+        CoolDown::For(wait)
     }
 
     pub(super) fn reset(&mut self) {
@@ -116,13 +120,13 @@ impl Breaker {
             }
             // One attempt is let through; if its token is refused as well we trip again at once.
             self.open_until = None;
-            self.counted = generation;
             return None;
         }
-        if generation != self.counted {
-            self.counted = generation;
-            self.streak += 1;
+        if generation == self.counted {
+            return None;
         }
+        self.counted = generation;
+        self.streak += 1;
         if self.streak < Self::LIMIT {
             return None;
         }
@@ -179,17 +183,38 @@ mod tests {
     #[test]
     fn terminal_kinds_differ() {
         let mut backoff = Backoff::default();
-        let after = |backoff: &mut Backoff, kind| backoff.after(&Error::new(kind, ""));
-        assert_eq!(
-            after(&mut backoff, ErrorKind::Rejected),
-            CoolDown::UntilReset
-        );
-        assert_eq!(
-            after(&mut backoff, ErrorKind::Protocol),
-            CoolDown::For(secs(300))
-        );
-        let locked = Error::new(ErrorKind::Locked, "").retry_after(secs(600));
-        assert_eq!(backoff.after(&locked), CoolDown::For(secs(600)));
+        let mut after = |error: Error| backoff.after(&error);
+        let bare = |kind| Error::new(kind, "");
+        assert_eq!(after(bare(ErrorKind::Rejected)), CoolDown::UntilReset);
+        for (error, expected) in [
+            (bare(ErrorKind::Protocol), secs(300)),
+            (bare(ErrorKind::Provider).retry_after(secs(900)), secs(900)),
+            (bare(ErrorKind::Locked), secs(300)),
+            (bare(ErrorKind::Locked).retry_after(secs(600)), secs(600)),
+            (
+                bare(ErrorKind::Locked).retry_after(Duration::MAX),
+                secs(86_400),
+            ),
+            // A lock is never over at once.
+            (bare(ErrorKind::Locked).retry_after(Duration::ZERO), secs(1)),
+        ] {
+            let wait = wait(after(error.clone()));
+            assert!(
+                wait >= expected && wait <= expected + secs(15),
+                "{error:?}: {wait:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn cool_downs_are_spread() {
+        let spread = |error: Error| {
+            let waits = (0..50).map(|_| wait(Backoff::default().after(&error)));
+            waits.collect::<std::collections::BTreeSet<_>>().len()
+        };
+        assert!(spread(Error::new(ErrorKind::Transport, "")) > 25);
+        assert!(spread(Error::new(ErrorKind::Protocol, "")) > 25);
+        assert!(spread(Error::new(ErrorKind::Locked, "").retry_after(secs(600))) > 25);
     }
 
     #[test]
@@ -198,7 +223,30 @@ mod tests {
         let foreign = || Error::from_boxed("who knows".into());
         assert!(wait(backoff.after(&foreign())) < secs(2));
         assert!(wait(backoff.after(&foreign())) < secs(3));
-        assert_eq!(backoff.after(&foreign()), CoolDown::For(secs(300)));
+        backoff.after(&Error::new(ErrorKind::Protocol, "ours comes between"));
+        assert!(wait(backoff.after(&foreign())) < secs(6));
+        assert!(wait(backoff.after(&foreign())) < secs(11));
+        assert!(wait(backoff.after(&foreign())) >= secs(300));
+    }
+
+    #[test]
+    fn a_breaker_that_lets_one_through_is_patient_with_other_failures() {
+        let mut breaker = Breaker::default();
+        for generation in 1..=2 {
+            assert_eq!(breaker.refused(generation, 0, secs(0)), None);
+        }
+        assert_eq!(breaker.refused(3, 0, secs(0)), Some(secs(10)));
+        assert_eq!(
+            breaker.refused(3, 0, secs(11)),
+            None,
+            "this attempt fails otherwise"
+        );
+        assert_eq!(
+            breaker.refused(3, 0, secs(13)),
+            None,
+            "so no fresh token was refused"
+        );
+        assert_eq!(breaker.refused(4, 0, secs(14)), Some(secs(20)));
     }
 
     #[test]

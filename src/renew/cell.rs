@@ -42,7 +42,7 @@ pub(super) struct Life {
 
 /// A point in time on both clocks: it has passed when either says so.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Instant {
+pub(crate) struct Instant {
     pub(super) monotonic: Duration,
     pub(super) wall: Option<SystemTime>,
 }
@@ -173,11 +173,6 @@ impl<C> Entry<C> {
         self.phase().0 == 0
     }
 
-    /// Whether the schedule has found it past never-use-after.
-    pub(crate) fn is_expired(&self) -> bool {
-        self.phase().has(Phase::DEAD)
-    }
-
     pub(super) fn set(&self, flag: Phase) {
         self.phase.fetch_or(flag.0, Ordering::Relaxed);
     }
@@ -188,11 +183,17 @@ impl<C> Entry<C> {
     }
 
     /// Whether it is past never-use-after, by the flag or by the clocks themselves.
-    pub(super) fn is_dead(&self, now: impl FnOnce() -> Instant) -> bool {
+    pub(crate) fn is_dead(&self, now: impl FnOnce() -> Instant) -> bool {
         self.phase().has(Phase::DEAD)
             || self
                 .life
                 .is_some_and(|life| life.never_use_after.has_passed(now()))
+    }
+
+    /// `wait`, or the time until never-use-after if that is shorter.
+    pub(super) fn no_longer_than(&self, wait: Duration, now: Instant) -> Duration {
+        self.life
+            .map_or(wait, |life| wait.min(life.never_use_after.wait(now)))
     }
 
     /// Sets when the next early renewal is due.

@@ -1,7 +1,10 @@
 //! One renewal on its way: it belongs to the renewer, and callers only wait for its outcome.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,6 +27,15 @@ pub(super) struct Flight<C> {
     pub(super) reason: Reason,
     /// The generation that is being replaced.
     pub(super) replaces: Option<u64>,
+    /// What the server said when it refused that one.
+    pub(super) challenge: Option<Box<str>>,
+    /// When those who wait give it up, on the monotonic clock: later than its own deadline, which
+    /// needs the runtime that carries it.
+    pub(super) give_up_at: Duration,
+    /// How often a credential had been set or cleared by hand when it began.
+    pub(super) epoch: u64,
+    /// Those who waited have given it up.
+    given_up: AtomicBool,
     /// Until when a refused credential is held back for this flight, on the monotonic clock.
     pub(super) held_until: Mutex<Option<Duration>>,
     outcome: watch::Sender<Option<Outcome<C>>>,
@@ -34,10 +46,20 @@ pub(super) struct Flight<C> {
 // === impl Flight ===
 
 impl<C> Flight<C> {
-    pub(super) fn new(reason: Reason, replaces: Option<u64>) -> Self {
+    pub(super) fn new(
+        reason: Reason,
+        replaces: Option<u64>,
+        challenge: Option<Box<str>>,
+        give_up_at: Duration,
+        epoch: u64,
+    ) -> Self {
         Self {
             reason,
             replaces,
+            challenge,
+            give_up_at,
+            epoch,
+            given_up: AtomicBool::new(false),
             held_until: Mutex::new(None),
             outcome: watch::Sender::new(None),
             late: Mutex::new(None),
@@ -60,11 +82,26 @@ impl<C> Flight<C> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn end(&self, outcome: Outcome<C>) {
-        self.outcome.send_replace(Some(outcome));
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
     }
 
-    /// Waits for the outcome. The first outcome that was given stays.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Tells those who wait. The first outcome stays.
+    pub(super) fn end(&self, outcome: Outcome<C>) {
+        self.outcome.send_if_modified(|ended| {
+            let is_first = ended.is_none();
+            if is_first {
+                *ended = Some(outcome);
+            }
+            is_first
+        });
+    }
+
+    /// Waits for the outcome.
     pub(super) async fn ended(&self) -> Outcome<C> {
         let mut outcome = self.outcome.subscribe();
         match outcome.wait_for(Option::is_some).await.as_deref() {

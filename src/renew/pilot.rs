@@ -1,15 +1,21 @@
 //! The task of one flight: it calls the token service, and stores what it brings.
 
-use std::sync::Arc;
+use std::{
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 use tokio::runtime::Handle;
 
 use super::{
     Event, Renewal, Renewed,
     backoff::CoolDown,
-    cell::{Credential, Due, Phase},
+    cell::{Credential, Due, Life, Phase},
     flight::{Flight, Outcome},
-    renewer::Renewer,
+    renewer::{Renewer, Source},
     state::{Failure, State},
 };
 use crate::{Error, ErrorKind};
@@ -44,37 +50,38 @@ impl<C: Credential> Pilot<C> {
 
     async fn fly(mut self, renewal: Renewal<C>) {
         let shared = Arc::clone(&self.renewer.shared);
-        let deadline = shared.settings.flight_timeout;
         let result = tokio::select! {
             biased;
-            result = (shared.source)(renewal) => result,
-            () = shared.clock.sleep(deadline) => Err(Error::with_message(
-                ErrorKind::Timeout,
-                format!("no token came within {} s", deadline.as_secs_f32()),
-            )),
+            result = fetch(&shared.source, renewal) => result,
+            () = shared.clock.sleep(shared.settings.flight_timeout) => Err(self.renewer.too_late()),
         };
-        if let Some(flight) = self.flight.take() {
-            self.renewer.land(&flight, result);
+        if let Some(flight) = &self.flight {
+            self.renewer.land(flight, result);
         }
+        self.flight = None;
     }
+}
+
+/// Calls the token service. If it panics that is a failure like others.
+async fn fetch<C>(source: &Source<C>, renewal: Renewal<C>) -> Result<Renewed<C>, Error> {
+    let panicked = || Error::from_boxed("the token service panicked".into());
+    let made = catch_unwind(AssertUnwindSafe(|| source(renewal)));
+    let mut future = made.map_err(|_| panicked())?;
+    poll_fn(move |cx| {
+        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+            .unwrap_or_else(|_| Poll::Ready(Err(panicked())))
+    })
+    .await
 }
 
 impl<C: Credential> Drop for Pilot<C> {
     fn drop(&mut self) {
+        // Only if it was cut off: by a runtime that ended.
         let Some(flight) = self.flight.take() else {
             return;
         };
-        if std::thread::panicking() {
-            let error = Error::from_boxed("the token service panicked".into());
-            self.renewer.land(&flight, Err(error));
-            return;
-        }
         let mut state = self.renewer.lock();
-        if state
-            .flight
-            .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, &flight))
-        {
+        if state.is_flying(&flight) {
             state.flight = None;
             if let Some(entry) = self.renewer.load().as_ref() {
                 entry.take(Phase::REFUSED);
@@ -82,9 +89,22 @@ impl<C: Credential> Drop for Pilot<C> {
                     entry.give_due();
                 }
             }
-            drop(state);
-            flight.end(Outcome::Lost);
         }
+        drop(state);
+        // The first outcome stays.
+        flight.end(Outcome::Lost);
+    }
+}
+
+/// Ends a flight when it goes out of scope, also by a panic.
+struct Ending<'a, C> {
+    flight: &'a Flight<C>,
+    outcome: Outcome<C>,
+}
+
+impl<C> Drop for Ending<'_, C> {
+    fn drop(&mut self) {
+        self.flight.end(self.outcome.clone());
     }
 }
 
@@ -93,30 +113,68 @@ impl<C: Credential> Drop for Pilot<C> {
 impl<C: Credential> Renewer<C> {
     /// Ends `flight` with what its source answered.
     fn land(&self, flight: &Arc<Flight<C>>, result: Result<Renewed<C>, Error>) {
-        let mut state = self.lock();
-        if !state
-            .flight
+        let now = self.shared.clock.monotonic();
+        let life = result
             .as_ref()
-            .is_some_and(|current| Arc::ptr_eq(current, flight))
-        {
-            // Cleared or replaced meanwhile: its waiters have their answer.
-            drop(state);
-            flight.give_late(result.ok().map(|renewed| renewed.credential));
-            return;
-        }
-        state.flight = None;
+            .ok()
+            .and_then(|renewed| self.life_of(&renewed.credential));
+        let mut state = self.lock();
+        let is_flying = state.is_flying(flight);
+        // It was given up, but nothing has been set or cleared since that it could harm.
+        let is_welcome = flight.is_given_up() && flight.epoch == state.epoch;
         let outcome = match result {
-            Ok(renewed) => self.arrived(&mut state, flight, renewed),
-            Err(error) => self.failed(&mut state, flight, error),
+            Ok(renewed) if is_flying || is_welcome => {
+                self.arrived(&mut state, flight, renewed, life)
+            }
+            Err(error) if is_flying => self.failed(&mut state, flight, error, now),
+            result => {
+                // Cleared or replaced meanwhile: its waiters have their answer.
+                drop(state);
+                flight.give_late(result.ok().map(|renewed| renewed.credential));
+                return;
+            }
         };
+        if is_flying {
+            state.flight = None;
+        }
         drop(state);
-        flight.end(outcome);
+        let _ending = Ending { flight, outcome };
+        self.tell();
     }
 
-    fn arrived(&self, state: &mut State<C>, flight: &Flight<C>, renewed: Renewed<C>) -> Outcome<C> {
+    /// Ends `flight` in its stead, because the runtime that carries it stands still.
+    pub(super) fn give_up(&self, flight: &Arc<Flight<C>>) {
+        let now = self.shared.clock.monotonic();
+        let mut state = self.lock();
+        if !state.is_flying(flight) {
+            return;
+        }
+        flight.give_up();
+        state.flight = None;
+        let outcome = self.failed(&mut state, flight, self.too_late(), now);
+        drop(state);
+        let _ending = Ending { flight, outcome };
+        self.tell();
+    }
+
+    fn too_late(&self) -> Error {
+        let deadline = self.shared.settings.flight_timeout.as_secs_f32();
+        Error::with_message(
+            ErrorKind::Timeout,
+            format!("no token came within {deadline} s"),
+        )
+    }
+
+    fn arrived(
+        &self,
+        state: &mut State<C>,
+        flight: &Flight<C>,
+        renewed: Renewed<C>,
+        life: Option<Life>,
+    ) -> Outcome<C> {
         state.failure = None;
         state.backoff.reset();
-        let entry = self.publish(state, renewed.credential);
+        let entry = self.publish(state, renewed.credential, life);
         let generation = entry.generation;
         let reason = flight.reason;
         let event = if renewed.signed_in.unwrap_or(flight.replaces.is_none()) {
@@ -128,17 +186,22 @@ impl<C: Credential> Renewer<C> {
                 reason,
             }
         };
-        self.tell(event);
-        if let Some(error) = renewed.warning {
-            self.tell(Event::Warned { generation, error });
-        }
+        state.untold.push_back(event);
+        let warning = renewed
+            .warning
+            .map(|error| Event::Warned { generation, error });
+        state.untold.extend(warning);
         Outcome::Renewed(entry)
     }
 
-    fn failed(&self, state: &mut State<C>, flight: &Flight<C>, error: Error) -> Outcome<C> {
-        let now = self.shared.clock.monotonic();
-        let cool_down = state.backoff.after(&error);
-        let until = match cool_down {
+    fn failed(
+        &self,
+        state: &mut State<C>,
+        flight: &Flight<C>,
+        error: Error,
+        now: Duration,
+    ) -> Outcome<C> {
+        let until = match state.backoff.after(&error) {
             CoolDown::For(wait) => Some(now.saturating_add(wait)),
             CoolDown::UntilReset => None,
         };
@@ -153,7 +216,7 @@ impl<C: Credential> Renewer<C> {
             error: error.clone(),
             until,
         });
-        self.tell(Event::Failed {
+        state.untold.push_back(Event::Failed {
             error: error.clone(),
             reason: flight.reason,
         });

@@ -4,7 +4,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -15,6 +15,7 @@ use tokio::sync::{broadcast, oneshot};
 
 use super::{
     Event, Renewal, Renewed,
+    ask::Flying,
     cell::{Credential, Entry, Instant, Life},
     flight::Outcome,
     schedule,
@@ -60,8 +61,11 @@ pub(super) struct Shared<C> {
     pub(super) newest: Arc<AtomicU64>,
     /// The newest generation that the server is known to have accepted.
     pub(super) proven: AtomicU64,
-    /// For everything but the plain use of a good credential.
+    /// For everything but the plain use of a good credential. Nothing of the user's runs under it:
+    /// no clock, no token service, no waker, no subscriber.
     state: Mutex<State<C>>,
+    /// Held by who is telling events, so that they come in the order in which they happened.
+    telling: Mutex<()>,
     pub(super) source: Source<C>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) settings: Settings,
@@ -80,6 +84,7 @@ impl<C: Credential> Renewer<C> {
                 newest: Arc::new(AtomicU64::new(1)),
                 proven: AtomicU64::new(0),
                 state: Mutex::new(State::new()),
+                telling: Mutex::new(()),
                 source,
                 clock,
                 settings,
@@ -101,6 +106,14 @@ impl<C: Credential> Renewer<C> {
         self.shared.current.load()
     }
 
+    /// Returns what is in the cell, if it is not past its end by the clocks.
+    pub(crate) fn current(&self) -> Option<Arc<Entry<C>>> {
+        self.shared
+            .current
+            .load_full()
+            .filter(|entry| !entry.is_dead(|| self.now()))
+    }
+
     /// Returns the newest generation: whoever loads the cell afterwards finds this one, a newer,
     /// or none.
     pub(crate) fn newest(&self) -> &Arc<AtomicU64> {
@@ -117,16 +130,19 @@ impl<C: Credential> Renewer<C> {
 
     /// Stores `credential` as the newest; the result of a flight begun before is dropped.
     pub(crate) fn set(&self, credential: C) -> u64 {
+        let life = self.life_of(&credential);
         let mut state = self.lock();
         state.reset();
-        let entry = self.publish(&mut state, credential);
+        state.epoch += 1;
+        let entry = self.publish(&mut state, credential, life);
         let generation = entry.generation;
         let flight = state.flight.take();
-        self.tell(Event::Set { generation });
+        state.untold.push_back(Event::Set { generation });
         drop(state);
         if let Some(flight) = flight {
             flight.end(Outcome::Renewed(entry));
         }
+        self.tell();
         generation
     }
 
@@ -134,20 +150,30 @@ impl<C: Credential> Renewer<C> {
     pub(crate) fn clear(&self) -> Cleared<C> {
         let mut state = self.lock();
         state.reset();
+        state.epoch += 1;
         state.floor = state.last;
         let entry = self.shared.current.swap(None);
         self.shared.newest.store(state.last + 1, Ordering::Release);
         let flight = state.flight.take();
         let late = flight.as_ref().map(|flight| flight.want_late());
-        self.tell(Event::Cleared);
+        state.untold.push_back(Event::Cleared);
         drop(state);
         if let Some(flight) = flight {
             flight.end(Outcome::Cleared);
         }
+        self.tell();
         Cleared {
             credential: entry.map(|entry| entry.credential.clone()),
             late,
         }
+    }
+
+    /// Waits as long as a flight may take.
+    pub(crate) async fn deadline(&self) {
+        self.shared
+            .clock
+            .sleep(self.shared.settings.flight_timeout)
+            .await;
     }
 
     /// Waits until no flight is on its way.
@@ -156,18 +182,29 @@ impl<C: Credential> Renewer<C> {
             let Some(flight) = self.lock().flight.clone() else {
                 return;
             };
-            drop(flight.ended().await);
+            let renewer = self.clone();
+            drop(Flying { renewer, flight }.ended().await);
         }
     }
 
-    pub(super) fn publish(&self, state: &mut State<C>, credential: C) -> Arc<Entry<C>> {
-        state.last += 1;
+    /// Returns the instants in the life of `credential`, if it is received now.
+    pub(super) fn life_of(&self, credential: &C) -> Option<Life> {
         let shared = &self.shared;
-        let life = Life::new(
+        Life::new(
             credential.lifetime(),
             shared.settings.renew_ahead,
             &*shared.clock,
-        );
+        )
+    }
+
+    pub(super) fn publish(
+        &self,
+        state: &mut State<C>,
+        credential: C,
+        life: Option<Life>,
+    ) -> Arc<Entry<C>> {
+        state.last += 1;
+        let shared = &self.shared;
         let replaced = self.load().as_ref().map(|entry| entry.credential.clone());
         let entry = Arc::new(Entry::new(credential, replaced, state.last, life));
         schedule::start(&entry, &shared.clock);
@@ -177,12 +214,32 @@ impl<C: Credential> Renewer<C> {
         entry
     }
 
-    /// Sends an event. It is done under the lock, so that events come in the order in which they
-    /// happened.
-    pub(super) fn tell(&self, event: Event) {
-        #[cfg(feature = "tracing")]
-        event.trace();
-        drop(self.shared.events.send(event));
+    /// Tells the events that happened.
+    pub(super) fn tell(&self) {
+        loop {
+            {
+                // Whoever is telling tells these as well; also if that is this very thread, whose
+                // waker or subscriber came back to us.
+                let _telling = match self.shared.telling.try_lock() {
+                    Ok(telling) => telling,
+                    Err(TryLockError::Poisoned(telling)) => telling.into_inner(),
+                    Err(TryLockError::WouldBlock) => return,
+                };
+                while let Some(event) = self.next_untold() {
+                    #[cfg(feature = "tracing")]
+                    event.trace();
+                    drop(self.shared.events.send(event));
+                }
+            }
+            // Others may have left theirs to us just before we let go.
+            if self.lock().untold.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn next_untold(&self) -> Option<Event> {
+        self.lock().untold.pop_front()
     }
 
     pub(super) fn now(&self) -> Instant {
@@ -190,8 +247,7 @@ impl<C: Credential> Renewer<C> {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<C>> {
-        // Nothing that can panic runs under this lock; and if it did, each field is valid by
-        // itself.
+        // If something panics under this lock all the same, each field is valid by itself.
         self.shared
             .state
             .lock()

@@ -1,9 +1,9 @@
 //! What the renewer keeps behind its lock.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
-    Reason,
+    Event, Reason,
     backoff::{Backoff, Breaker},
     flight::Flight,
 };
@@ -14,10 +14,14 @@ pub(super) struct State<C> {
     pub(super) last: u64,
     /// Generations up to this one were cleared.
     pub(super) floor: u64,
+    /// Counts how often a credential was set or cleared by hand.
+    pub(super) epoch: u64,
     pub(super) flight: Option<Arc<Flight<C>>>,
     pub(super) failure: Option<Failure>,
     pub(super) backoff: Backoff,
     pub(super) breaker: Breaker,
+    /// Events that happened and are still to be told, which is not done under the lock.
+    pub(super) untold: VecDeque<Event>,
 }
 
 /// The last failure, while its cool-down lasts.
@@ -34,10 +38,12 @@ impl<C> State<C> {
         Self {
             last: 0,
             floor: 0,
+            epoch: 0,
             flight: None,
             failure: None,
             backoff: Backoff::default(),
             breaker: Breaker::default(),
+            untold: VecDeque::new(),
         }
     }
 
@@ -65,6 +71,13 @@ impl<C> State<C> {
     /// When the cool-down is over, on the monotonic clock; `None` if there is none or no end.
     pub(super) fn paused_until(&self) -> Option<Duration> {
         self.failure.as_ref()?.until
+    }
+
+    /// Whether `flight` is the one under way, and not overtaken.
+    pub(super) fn is_flying(&self, flight: &Arc<Flight<C>>) -> bool {
+        self.flight
+            .as_ref()
+            .is_some_and(|current| Arc::ptr_eq(current, flight))
     }
 
     pub(super) fn reset(&mut self) {

@@ -70,11 +70,17 @@ impl<C: Credential> Renewer<C> {
             };
             flying.check()?;
             let outcome = match held {
-                None => flying.flight.ended().await,
+                None => flying.ended().await,
                 Some((entry, left)) => tokio::select! {
                     biased;
-                    outcome = flying.flight.ended() => outcome,
-                    () = self.shared.clock.sleep(left) => return Ok(entry),
+                    outcome = flying.ended() => outcome,
+                    () = self.shared.clock.sleep(left) => {
+                        if !entry.is_dead(|| self.now()) {
+                            return Ok(entry);
+                        }
+                        usable = self.usable(true);
+                        continue;
+                    }
                 },
             };
             match outcome {
@@ -96,20 +102,25 @@ impl<C: Credential> Renewer<C> {
         if !entry.phase().has(Phase::REFUSED) {
             return Usable::Now(entry);
         }
+        let now = self.now();
         let state = self.lock();
         let Some(flight) = &state.flight else {
             // The flight has just ended: if it went well there is a newer one.
             return Usable::Now(self.load().clone().unwrap_or(entry));
         };
-        let now = self.shared.clock.monotonic();
-        match flight.held_until().and_then(|until| until.checked_sub(now)) {
-            None => Usable::Now(entry),
+        match flight
+            .held_until()
+            .map(|until| until.saturating_sub(now.monotonic))
+            .filter(|left| !left.is_zero())
+        {
+            // Held long enough, or by a flight that has just ended.
+            None => Usable::Now(self.load().clone().unwrap_or(entry)),
             Some(left) => Usable::Wait(Waiting {
                 flying: Flying {
                     renewer: self.clone(),
                     flight: Arc::clone(flight),
                 },
-                held: Some((entry, left)),
+                held: Some((Arc::clone(&entry), entry.no_longer_than(left, now))),
             }),
         }
     }

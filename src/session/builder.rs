@@ -119,8 +119,9 @@ impl SessionBuilder {
         self
     }
 
-    /// Sets the deadline of one renewal, 30 s by default. It is the renewal's own: callers with
-    /// less patience can leave, and it goes on without them.
+    /// Sets the deadline of one renewal, and of one sign-out, 30 s by default. It is the renewal's
+    /// own: callers with less patience can leave, and it goes on without them. What takes longer
+    /// fails as [`ErrorKind::Timeout`].
     pub fn flight_timeout(mut self, timeout: Duration) -> Self {
         self.settings.flight_timeout = timeout;
         self

@@ -5,8 +5,9 @@ use tower_service::Service;
 use super::{Events, SessionBuilder, builder::Shareable};
 use crate::{
     BoxError, Error, ErrorKind, Reason, Renewal, Renewed, Token,
+    clock::has_timer,
     origin::Origins,
-    renew::{Credential, Entry, Renewer, Usable},
+    renew::{Credential, Entry, Renewer, Usable, no_runtime},
 };
 
 /// A handle to one signed-in account: it holds the token, renews it, and tells what happens.
@@ -54,11 +55,23 @@ pub struct Current {
 }
 
 /// What a sign-out service is asked: to revoke this token at the server.
+///
+/// Sessions make it; [`SignOut::new`] is there so that a sign-out service can be tested.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SignOut {
     /// The token to revoke, with its refresh token if it has one.
     pub token: Token,
+}
+
+// === impl SignOut ===
+
+impl SignOut {
+    /// Creates the wish to revoke `token`.
+    #[must_use]
+    pub fn new(token: Token) -> Self {
+        Self { token }
+    }
 }
 
 // === impl Session ===
@@ -96,11 +109,8 @@ impl Session {
     /// Returns the token in use, if there is one. Lock-free; never signs in.
     #[must_use]
     pub fn current(&self) -> Option<Current> {
-        let entry = self.inner.renewer.load();
-        let entry = entry.as_ref().filter(|entry| !entry.is_expired())?;
-        Some(Current {
-            entry: Arc::clone(entry),
-        })
+        let entry = self.inner.renewer.current()?;
+        Some(Current { entry })
     }
 
     /// Returns a token that can be used now; signs in or waits for a renewal if it must.
@@ -147,7 +157,7 @@ impl Session {
         self.inner.renewer.set(token)
     }
 
-    /// Forgets the token. The next request signs in again.
+    /// Forgets the token. The next request signs in again, and the pause after a failure ends.
     ///
     /// A renewal that is under way is overtaken: its waiters fail with [`ErrorKind::Cleared`], and
     /// its result is dropped. The server is not told: see [`sign_out`](Self::sign_out).
@@ -163,7 +173,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Fails if the server could not be told. The token is forgotten all the same.
+    /// Fails if the server could not be told, or does not answer within
+    /// [`flight_timeout`](SessionBuilder::flight_timeout). The token is forgotten all the same.
     ///
     /// # Cancel safety
     ///
@@ -187,8 +198,9 @@ impl Session {
             }
             result
         };
-        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
-            return revoking.await;
+        let runtime = match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if has_timer() => runtime,
+            _ => return Err(no_runtime()),
         };
         match runtime.spawn(revoking).await {
             Ok(result) => result,
@@ -244,9 +256,16 @@ impl fmt::Debug for Session {
 
 impl Inner {
     async fn revoke(&self, token: Token) -> Result<(), Error> {
-        match &self.sign_outs {
-            Some(sign_outs) => sign_outs.call(SignOut { token }).await,
-            None => Ok(()),
+        let Some(sign_outs) = &self.sign_outs else {
+            return Ok(());
+        };
+        tokio::select! {
+            biased;
+            result = sign_outs.call(SignOut { token }) => result,
+            () = self.renewer.deadline() => Err(Error::with_message(
+                ErrorKind::Timeout,
+                "the server did not answer the sign-out: the token may still be good there",
+            )),
         }
     }
 }

@@ -242,6 +242,10 @@ mod tests {
         assert_eq!(token.expose(), "abc");
         assert!(token.header().1.is_sensitive());
 
+        let token = Token::placed("abc", Placement::scheme("Token")).unwrap();
+        assert_eq!(token.header().1, "Token abc");
+        assert_eq!(token.expose(), "abc");
+
         let named = Placement::header(HeaderName::from_static("x-api-key"));
         let token = Token::placed("abc", named).unwrap();
         assert_eq!(token.header().0, "x-api-key");

@@ -20,6 +20,26 @@ impl Placement {
         }
     }
 
+    /// Creates the placement `Authorization: <scheme> <token>`, for APIs with a scheme of their
+    /// own, such as `Token`.
+    ///
+    /// # Panics
+    ///
+    /// Panics if `scheme` is empty or not a token of RFC 9110 section 5.6.2 (letters, digits, and
+    /// some marks, but no spaces).
+    #[must_use]
+    pub fn scheme(scheme: &'static str) -> Self {
+        let is_token = HeaderName::from_bytes(scheme.as_bytes()).is_ok();
+        assert!(
+            is_token,
+            "`{scheme}` is not the name of an authentication scheme"
+        );
+        Self {
+            name: AUTHORIZATION,
+            scheme: Some(scheme),
+        }
+    }
+
     /// Creates the placement `<name>: <token>`, for APIs with a header of their own.
     #[must_use]
     pub fn header(name: HeaderName) -> Self {
@@ -35,7 +55,8 @@ impl Placement {
     /// Whether the token stands behind the scheme `Bearer`.
     #[must_use]
     pub fn is_bearer(&self) -> bool {
-        self.scheme == Some("Bearer")
+        self.scheme
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("Bearer"))
     }
 }
 

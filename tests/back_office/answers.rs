@@ -78,7 +78,8 @@ fn pause(kind: ErrorKind) -> Duration {
     if kind.is_transient() {
         Duration::from_secs(2)
     } else {
-        COOL_DOWN
+        // Up to a twentieth longer, so that not all come at once.
+        COOL_DOWN + COOL_DOWN / 20
     }
 }
 

@@ -10,8 +10,11 @@ use http::{Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{SignedWith, service::sign};
-use crate::{BoxError, Error, Session, Token, renew::Entry};
+use super::{Signature, Signatures, service::sign};
+use crate::{
+    BoxError, Error, Session, Token,
+    renew::{Entry, Usable, cleared},
+};
 
 type Wait = Pin<Box<dyn Future<Output = Result<Arc<Entry<Token>>, Error>> + Send>>;
 
@@ -40,14 +43,13 @@ pin_project! {
         },
         // Waiting for the inner service to be ready.
         Readying {
-            entry: Arc<Entry<Token>>,
             parts: Option<(Session, S, Request<ReqBody>)>,
         },
         // Waiting for the response.
         Sending {
             #[pin]
             future: F,
-            signed: Option<SignedWith>,
+            signed: Option<Signature>,
         },
         // Waiting for nothing: there is no token to send the request with.
         Failed {
@@ -62,7 +64,7 @@ impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn sending(future: S::Future, signed: Option<SignedWith>) -> Self {
+    pub(super) fn sending(future: S::Future, signed: Option<Signature>) -> Self {
         Self {
             state: State::Sending { future, signed },
         }
@@ -89,7 +91,7 @@ where
 
 impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     S::Error: Into<BoxError>,
 {
     type Output = Result<Response<ResBody>, BoxError>;
@@ -99,32 +101,49 @@ where
         loop {
             match state.as_mut().project() {
                 StateProj::Waiting { wait, parts } => {
-                    let entry = ready!(wait.as_mut().poll(cx))?;
+                    ready!(wait.as_mut().poll(cx))?;
                     let parts = parts.take();
-                    state.set(State::Readying { entry, parts });
+                    state.set(State::Readying { parts });
                 }
-                StateProj::Readying { entry, parts } => {
+                StateProj::Readying { parts } => {
                     let (_, inner, _) = parts.as_mut().expect("polled after it was ready");
                     ready!(inner.poll_ready(cx)).map_err(Into::into)?;
                     let (session, mut inner, mut request) = parts.take().expect("just looked at");
-                    // The token may have been replaced while the inner service got ready.
-                    let newer = session.renewer().load();
-                    let newer = newer
-                        .as_ref()
-                        .filter(|new| new.generation > entry.generation);
-                    let signed = sign(&mut request, &session, newer.unwrap_or(entry));
-                    let future = inner.call(request);
-                    state.set(State::Sending {
-                        future,
-                        signed: Some(signed),
-                    });
+                    // Much may have happened while the inner service got ready. There was a token, so
+                    // if there is none it was taken away.
+                    if session.renewer().load().is_none() {
+                        return Poll::Ready(Err(cleared().into()));
+                    }
+                    match session.usable(true) {
+                        Usable::Now(entry) => {
+                            let signed = sign(&mut request, &session, &entry);
+                            let future = inner.call(request);
+                            state.set(State::Sending {
+                                future,
+                                signed: Some(signed),
+                            });
+                        }
+                        Usable::Failed(error) => return Poll::Ready(Err(error.into())),
+                        waiting @ Usable::Wait(_) => {
+                            // Gives the readied service back once more.
+                            let unready = inner.clone();
+                            drop(inner);
+                            let wait = Box::pin(session.renewer().clone().wait(waiting));
+                            let parts = Some((session, unready, request));
+                            state.set(State::Waiting { wait, parts });
+                        }
+                    }
                 }
                 StateProj::Sending { future, signed } => {
                     let mut response = ready!(future.poll(cx)).map_err(Into::into)?;
                     if let Some(signed) = signed
                         && response.status() == StatusCode::UNAUTHORIZED
                     {
-                        response.extensions_mut().insert(*signed);
+                        let extensions = response.extensions_mut();
+                        extensions
+                            .get_or_insert_default::<Signatures>()
+                            .0
+                            .push(*signed);
                     }
                     return Poll::Ready(Ok(response));
                 }

@@ -2,7 +2,7 @@
 //!
 //! A request to one of the session's origins gets the token in its header; a value that was there
 //! is replaced. A request to another origin passes unchanged, except that this session's token is
-//! taken out should it be there. A request whose URI has no scheme and host fails, unless the
+//! taken out should it be there: the one in use, or the one before. A request whose URI has no scheme and host fails, unless the
 //! session [allows it](crate::SessionBuilder::allow_relative).
 //!
 //! With a good token in hand the request goes on at once: one lock-free load, no lock, no clock,
@@ -44,12 +44,25 @@ mod service;
 
 pub use self::{future::ResponseFuture, layer::BearerLayer, service::Bearer};
 
-/// In a `401`'s extensions: which token the request carried.
+/// In a `401`'s extensions: which tokens the request carried. Several sessions may stand in one
+/// stack, each with a header of its own.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signatures(Vec<Signature>);
+
+/// A token that a request carried.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SignedWith {
-    /// The session's number, as several may stand in one stack.
+pub(crate) struct Signature {
+    /// The session's number.
     pub(crate) session: u64,
     pub(crate) generation: u64,
+}
+
+impl Signatures {
+    /// Returns the generation that the request carried of `session`'s.
+    pub(crate) fn generation(&self, session: u64) -> Option<u64> {
+        let ours = self.0.iter().find(|signature| signature.session == session);
+        ours.map(|signature| signature.generation)
+    }
 }
 
 /// In a request's extensions: it cannot be sent a second time, so a `401` would be final.

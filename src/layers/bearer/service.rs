@@ -7,7 +7,7 @@ use std::{
 use http::{HeaderMap, Request, Response};
 use tower_service::Service;
 
-use super::{OneShot, ResponseFuture, SignedWith};
+use super::{OneShot, ResponseFuture, Signature};
 use crate::{
     BoxError, Error, ErrorKind, Session, Token,
     origin::Destination,
@@ -121,12 +121,12 @@ pub(super) fn sign<B>(
     request: &mut Request<B>,
     session: &Session,
     entry: &Arc<Entry<Token>>,
-) -> SignedWith {
+) -> Signature {
     let renewer = session.renewer();
     let (name, value) = entry.credential.header();
     let value = copies::of_this_thread(renewer.newest(), entry.generation, value);
     request.headers_mut().insert(name, value);
-    SignedWith {
+    Signature {
         session: renewer.id(),
         generation: entry.generation,
     }

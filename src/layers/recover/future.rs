@@ -15,7 +15,8 @@ use tower_service::Service;
 
 use super::{BoxFuture, Challenge, NotReplayed, Outcome, Prepared, Recovery};
 use crate::{
-    BoxError, Error,
+    BoxError, Error, ErrorKind,
+    clock::has_timer,
     inspect::{Peek, PeekBody},
     layers::bearer::OneShot,
     replay::{Released, ResendBody},
@@ -38,12 +39,17 @@ pin_project! {
         body_release: Duration,
         // What a second send needs. Taken by the first challenge, so there is only one.
         kept: Option<Kept<ReqBody>>,
+        // How often the recovery had to wait before a send.
+        rounds: u32,
         // What the send under way carries.
         attempt: Option<P::Attempt>,
         #[pin]
         state: State<S::Future, ReqBody, ResBody>,
     }
 }
+
+/// How often a recovery may wait before a send.
+const MOST_ROUNDS: u32 = 100;
 
 struct Kept<B> {
     head: request::Parts,
@@ -79,6 +85,7 @@ pin_project! {
         Recovering {
             recovering: BoxFuture<Outcome>,
             parts: Option<(Response<PeekBody<ResBody>>, request::Parts, ReqBody)>,
+            is_cut: bool,
         },
         // Waiting for the client to let go of the first body.
         Releasing {
@@ -86,6 +93,20 @@ pin_project! {
             deadline: Sleep,
             parts: Option<(Response<PeekBody<ResBody>>, request::Parts, ReqBody)>,
         },
+    }
+}
+
+// === impl Kept ===
+
+impl<B: ResendBody> Kept<B> {
+    /// Drops the copy if it is known already that it cannot be sent.
+    fn looked_at(mut self, cx: &mut Context<'_>) -> Self {
+        if let Ok(copy) = &mut self.body
+            && let Poll::Ready(Released::NotReplayable) = copy.poll_released(cx)
+        {
+            self.body = Err(copy.not_replayed());
+        }
+        self
     }
 }
 
@@ -138,6 +159,7 @@ where
             recovery,
             body_release,
             kept: Some(kept),
+            rounds: 0,
             attempt,
             state,
         }
@@ -161,6 +183,10 @@ where
             match this.state.as_mut().project() {
                 StateProj::Preparing { wait, request } => {
                     ready!(wait.as_mut().poll(cx))?;
+                    *this.rounds += 1;
+                    if *this.rounds > MOST_ROUNDS {
+                        return Poll::Ready(Err(never_prepared().into()));
+                    }
                     let request = request.take().expect("polled after it was ready");
                     let next = prepare(this.recovery, this.attempt, request);
                     this.state.set(next);
@@ -177,7 +203,8 @@ where
                     let attempt = this.attempt.take().expect("prepared before it was sent");
                     let is_challenge = this.recovery.is_challenge(&attempt, &head);
                     // The copy is freed here unless it is needed.
-                    match this.kept.take().filter(|_| is_challenge) {
+                    let kept = this.kept.take().filter(|_| is_challenge);
+                    match kept.map(|kept| kept.looked_at(cx)) {
                         None => return handed_on(head, body),
                         Some(Kept {
                             head: request,
@@ -198,6 +225,10 @@ where
                             head: request,
                             body: Ok(copy),
                         }) => {
+                            if !has_timer() {
+                                head.extensions.insert(no_timer());
+                                return handed_on(head, body);
+                            }
                             *this.attempt = Some(attempt);
                             let deadline = tokio::time::sleep(PEEK_TIME);
                             let peek = Peek::new(body, PEEK_BYTES, deadline);
@@ -216,23 +247,42 @@ where
                         body: body.prefix().clone(),
                         whole: body.is_read(),
                     });
-                    // What was not read is dropped: its connection must not wait with us.
-                    let refused = Response::from_parts(head, body.into_cut(PEEK_BYTES));
-                    let parts = Some((refused, request, copy));
-                    this.state.set(State::Recovering { recovering, parts });
+                    let refused = Response::from_parts(head, body);
+                    this.state.set(State::Recovering {
+                        recovering,
+                        parts: Some((refused, request, copy)),
+                        is_cut: false,
+                    });
                 }
-                StateProj::Recovering { recovering, parts } => {
-                    let outcome = ready!(recovering.as_mut().poll(cx));
-                    let (mut refused, request, copy) =
+                StateProj::Recovering {
+                    recovering,
+                    parts,
+                    is_cut,
+                } => {
+                    let outcome = recovering.as_mut().poll(cx);
+                    let (mut refused, request, mut copy) =
                         parts.take().expect("polled after it was ready");
+                    let Poll::Ready(outcome) = outcome else {
+                        // What was not read is dropped: its connection must not wait with us.
+                        if !*is_cut {
+                            refused = refused.map(|body| body.into_cut(PEEK_BYTES));
+                            *is_cut = true;
+                        }
+                        *parts = Some((refused, request, copy));
+                        return Poll::Pending;
+                    };
                     match outcome {
                         Outcome::NotMine => return Poll::Ready(Ok(refused)),
                         Outcome::GiveUp(error) => {
                             refused.extensions_mut().insert(error);
+                            if let Poll::Ready(Released::NotReplayable) = copy.poll_released(cx) {
+                                refused.extensions_mut().insert(copy.not_replayed());
+                            }
                             return Poll::Ready(Ok(refused));
                         }
                         Outcome::Resend => {
                             let deadline = tokio::time::sleep(*this.body_release);
+                            let refused = refused.map(|body| body.into_cut(PEEK_BYTES));
                             let parts = Some((refused, request, copy));
                             this.state.set(State::Releasing { deadline, parts });
                         }
@@ -307,4 +357,20 @@ fn in_background(recovering: BoxFuture<Outcome>) {
     if let Ok(runtime) = Handle::try_current() {
         drop(runtime.spawn(recovering));
     }
+}
+
+fn no_timer() -> Error {
+    Error::with_message(
+        ErrorKind::Config,
+        "there is no tokio runtime with timers here to recover on: call from within one, built \
+         with enable_all()",
+    )
+}
+
+fn never_prepared() -> Error {
+    Error::with_message(
+        ErrorKind::Config,
+        "the recovery wants to wait before it sends, again and again: `prepare` must be `Ready` \
+         when what it waits for has come",
+    )
 }

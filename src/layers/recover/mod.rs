@@ -8,7 +8,7 @@
 //! 2. It sends the request. If the answer is no challenge the copy is freed and the answer handed
 //!    on untouched.
 //! 3. A challenge's body is read into memory, up to 64 KiB and for up to 100 ms, so that its
-//!    connection is free. What is longer is dropped.
+//!    connection is free. What is longer is dropped, unless the recovery has its verdict at once.
 //! 4. It recovers, waits until the client has let go of the first body (up to
 //!    [`body_release`](RecoverLayer::body_release)), waits until the inner service is ready again,
 //!    and sends the copy. Once: whatever is answered then goes to the caller.
@@ -20,6 +20,9 @@
 //! - If the recovery fails: the challenge itself, with the [`Error`](crate::Error) in its
 //!   extensions. Its body is what was read; if it was longer, a body error follows the bytes.
 //! - If the connection fails: that error. The engine never retries one.
+//!
+//! A challenge needs a tokio runtime with timers. Without one it goes to the caller unread, with an
+//! error of kind [`Config`](crate::ErrorKind::Config) in its extensions.
 //!
 //! # Cancel safety
 //!

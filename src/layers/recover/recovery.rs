@@ -82,13 +82,13 @@ impl<A> Challenge<A> {
         &self.response
     }
 
-    /// Returns the start of the response's body: up to 64 KiB of it, or what came within 100 ms.
-    /// Empty if the request cannot be sent twice, because then the body is the caller's.
+    /// Returns the start of the response's body: the frames of the first 64 KiB, the last of them
+    /// whole, or what came within 100 ms. Empty if the request cannot be sent twice, because then the body is the caller's.
     pub fn body(&self) -> &[u8] {
         &self.body
     }
 
-    /// Whether [`body`](Self::body) is all of it.
+    /// Whether [`body`](Self::body) is all that the server will send: it ended, or failed there.
     pub fn is_body_whole(&self) -> bool {
         self.whole
     }

@@ -6,7 +6,7 @@ use super::challenge;
 use crate::{
     Reason, Session,
     layers::{
-        bearer::SignedWith,
+        bearer::Signatures,
         recover::{BoxFuture, Challenge, Outcome, Prepared, Recovery},
     },
     origin::Destination,
@@ -35,14 +35,16 @@ impl RefreshRecovery {
         Self { session }
     }
 
-    fn is_refusal(&self, response: &response::Parts) -> Option<SignedWith> {
-        let signed = response.extensions.get::<SignedWith>().copied();
-        let signed = signed.filter(|signed| signed.session == self.session.renewer().id())?;
+    /// Returns the generation that was refused, if this is a refusal of ours that a new token may
+    /// mend.
+    fn refused(&self, response: &response::Parts) -> Option<u64> {
+        let signatures = response.extensions.get::<Signatures>()?;
+        let generation = signatures.generation(self.session.renewer().id())?;
         let current = self.session.renewer().load();
         let bearer = current
             .as_ref()
             .is_none_or(|entry| entry.credential.placement().is_bearer());
-        challenge::calls_for_a_new_token(&response.headers, bearer).then_some(signed)
+        challenge::calls_for_a_new_token(&response.headers, bearer).then_some(generation)
     }
 }
 
@@ -58,7 +60,7 @@ impl Recovery for RefreshRecovery {
 
     fn is_challenge(&self, attempt: &Self::Attempt, response: &response::Parts) -> bool {
         if response.status == StatusCode::UNAUTHORIZED {
-            return self.is_refusal(response).is_some();
+            return self.refused(response).is_some();
         }
         if let Some(generation) = attempt
             .at_least
@@ -71,7 +73,7 @@ impl Recovery for RefreshRecovery {
 
     fn recover(&self, challenge: Challenge<Self::Attempt>) -> BoxFuture<Outcome> {
         let response = challenge.response();
-        let Some(signed) = self.is_refusal(response) else {
+        let Some(generation) = self.refused(response) else {
             return Box::pin(async { Outcome::NotMine });
         };
         let text = challenge::text(&response.headers);
@@ -79,7 +81,7 @@ impl Recovery for RefreshRecovery {
         let ticket = self
             .session
             .renewer()
-            .ask(Reason::Rejected, Some(signed.generation), text);
+            .ask(Reason::Rejected, Some(generation), text);
         Box::pin(async move {
             match ticket.outcome().await {
                 Ok(_) => Outcome::Resend,
