@@ -203,7 +203,9 @@ impl fmt::Display for Error {
         }
         if let Some(wait) = self.inner.retry_after {
             // Rounded up, so that whoever waits as told does not come too early.
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+            let seconds = wait
+                .as_secs()
+                .saturating_add(u64::from(wait.subsec_nanos() > 0));
             write!(f, ", try again in {seconds} s")?;
         }
         Ok(())
@@ -324,6 +326,13 @@ mod tests {
         let error = Error::with_message(ErrorKind::RateLimited, "5 sign-ins a minute")
             .retry_after(Duration::from_millis(1_001));
         assert_eq!(error.to_string(), "5 sign-ins a minute, try again in 2 s");
+    }
+
+    #[test]
+    fn the_longest_wait_can_be_shown() {
+        let error = Error::with_message(ErrorKind::Locked, "locked").retry_after(Duration::MAX);
+        let text = format!("locked, try again in {} s", u64::MAX);
+        assert_eq!(error.to_string(), text);
     }
 
     #[test]

@@ -495,3 +495,23 @@ async fn settled_is_when_no_renewal_is_on_its_way() {
         Some(Event::SignedIn { .. })
     ));
 }
+
+#[tokio::test]
+async fn a_token_service_learns_that_nobody_waits_any_more() {
+    let overtake: [fn(&Session); 2] = [Session::clear, |session| drop(session.set(token("other")))];
+    for overtake in overtake {
+        let (tokens, mut calls) = calls();
+        let session = session_of(tokens);
+        let mut waiting = task::spawn(session.renew());
+        assert_pending!(waiting.poll());
+        let call = calls.next().await;
+        let mut abandoned = task::spawn(call.renewal.abandoned());
+        assert_pending!(abandoned.poll());
+        overtake(&session);
+        assert!(abandoned.is_woken());
+        assert_ready!(abandoned.poll());
+        let _ = assert_ready!(waiting.poll());
+    }
+    let alone = Renewal::<Token>::new(Reason::Missing);
+    assert_pending!(task::spawn(alone.abandoned()).poll());
+}

@@ -115,6 +115,7 @@ impl<C: Credential> Renewer<C> {
             generation: current.as_ref().map(|entry| entry.generation),
             previous: current.map(|entry| entry.credential.clone()),
             challenge,
+            flight: Some(Arc::clone(&flight)),
         };
         // Not under the lock: a runtime that is shutting down drops the task here and now.
         Pilot::start(self, &flight, renewal, &runtime);

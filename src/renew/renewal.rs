@@ -1,5 +1,6 @@
-use std::fmt;
+use std::{fmt, sync::Arc};
 
+use super::flight::Flight;
 use crate::{Error, Token};
 
 /// Why a new token is asked for.
@@ -45,6 +46,8 @@ pub struct Renewal<C = Token> {
     pub(crate) previous: Option<C>,
     pub(crate) generation: Option<u64>,
     pub(crate) challenge: Option<Box<str>>,
+    /// What is waited for its result.
+    pub(super) flight: Option<Arc<Flight<C>>>,
 }
 
 /// A new token, with what there is to say about it.
@@ -77,6 +80,7 @@ impl<C> Renewal<C> {
             previous: None,
             generation: None,
             challenge: None,
+            flight: None,
         }
     }
 
@@ -111,6 +115,43 @@ impl<C> Renewal<C> {
     #[must_use]
     pub fn challenge(&self) -> Option<&str> {
         self.challenge.as_deref()
+    }
+
+    /// Waits until nobody wants the new token any more: the session was cleared, signed out or
+    /// given another token, or the renewal's deadline has passed.
+    ///
+    /// For a token service that takes long, because a person is asked or because it waits for its
+    /// turn: it can stop then, with [`ErrorKind::Cleared`](crate::ErrorKind::Cleared). A request
+    /// that is on its way is better awaited: [`Session::sign_out`](crate::Session::sign_out)
+    /// revokes the token that it brings.
+    ///
+    /// It never resolves for a renewal that was made by [`new`](Self::new).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: it only looks on.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use tower_reauth::{Error, ErrorKind, Renewal};
+    ///
+    /// async fn code_for(renewal: &Renewal) -> Result<String, Error> {
+    ///     tokio::select! {
+    ///         code = ask_a_person() => Ok(code),
+    ///         () = renewal.abandoned() => {
+    ///             Err(Error::with_message(ErrorKind::Cleared, "nobody needs the code any more"))
+    ///         }
+    ///     }
+    /// }
+    /// # async fn ask_a_person() -> String { "123456".into() }
+    /// # let _ = code_for;
+    /// ```
+    pub async fn abandoned(&self) {
+        match &self.flight {
+            Some(flight) => drop(flight.ended().await),
+            None => std::future::pending().await,
+        }
     }
 }
 

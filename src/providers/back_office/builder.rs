@@ -316,7 +316,8 @@ impl BackOfficeBuilder {
             limits,
             blocked: Default::default(),
             lineage: Default::default(),
-            turn: Default::default(),
+            refreshing: Default::default(),
+            signing_in: Default::default(),
         }))
     }
 }

@@ -1,6 +1,6 @@
 //! One renewal: refresh, or sign in with the password and, if asked for, a code.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use tower::{ServiceExt, util::BoxCloneSyncService};
@@ -18,11 +18,13 @@ use crate::{BoxError, Code, CodeRequest, Error, ErrorKind, Renewal, Renewed, Tok
 
 type CodeService = BoxCloneSyncService<CodeRequest, Code, BoxError>;
 
-/// What presenting a refresh token came to.
+/// What came of the refresh token that there may be.
 enum Refreshed {
     Renewed(Renewed),
-    /// The refresh token is dead, as this error says.
-    Dead(Error),
+    /// The refresh token is dead, as the error says if it was presented just now.
+    Dead(SecretString, Option<Error>),
+    /// There is none.
+    Nothing,
 }
 
 /// What asking for a code came to.
@@ -34,39 +36,42 @@ enum Confirmed {
 
 impl Inner {
     pub(super) async fn renew(&self, renewal: &Renewal) -> Result<Renewed, Error> {
-        // One at a time: a refresh token is never presented twice at once, and nobody is asked for
-        // two codes at once.
-        let _turn = self.turn.lock().await;
+        match self.try_refresh(renewal).await? {
+            Refreshed::Renewed(renewed) => return Ok(renewed),
+            Refreshed::Dead(_, why) if !self.settings.allow_relogin => {
+                return Err(no_relogin(why));
+            }
+            Refreshed::Dead(..) | Refreshed::Nothing => {}
+        }
+        let _turn = turn(&self.signing_in, renewal).await?;
+        // Whoever had the turn before may have replaced the refresh token.
+        match self.try_refresh(renewal).await? {
+            Refreshed::Renewed(renewed) => Ok(renewed),
+            Refreshed::Dead(dead, _) => self.sign_in(renewal, Some(&dead)).await,
+            Refreshed::Nothing => self.sign_in(renewal, None).await,
+        }
+    }
+
+    /// Presents the refresh token, if there is one that can be. Nothing is sent if there is none.
+    async fn try_refresh(&self, renewal: &Renewal) -> Result<Refreshed, Error> {
+        let _turn = turn(&self.refreshing, renewal).await?;
         let previous = renewal.previous();
         let held = previous.and_then(Token::refresh_token);
         let standing = self.lineage().standing(held);
-        let (dead, why) = match standing {
-            Standing::Nothing => return self.sign_in(None).await,
-            Standing::Dead(refresh) => (refresh, None),
-            Standing::Refreshable(refresh) => match self.refresh(&refresh, previous).await? {
-                Refreshed::Renewed(renewed) => return Ok(renewed),
-                Refreshed::Dead(error) => (refresh, Some(error)),
-            },
-        };
-        if self.settings.allow_relogin {
-            return self.sign_in(Some(&dead)).await;
+        match standing {
+            Standing::Nothing => Ok(Refreshed::Nothing),
+            Standing::Dead(refresh) => Ok(Refreshed::Dead(refresh, None)),
+            Standing::Refreshable(refresh) => self.refresh(refresh, previous).await,
         }
-        let message = "the refresh token was refused, and allow_relogin is off, so the password is \
-                       not used: clear the session to sign in anew";
-        let error = Error::with_message(ErrorKind::Rejected, message);
-        Err(match why {
-            Some(why) => error.caused_by(why),
-            None => error,
-        })
     }
 
     async fn refresh(
         &self,
-        refresh: &SecretString,
+        refresh: SecretString,
         previous: Option<&Token>,
     ) -> Result<Refreshed, Error> {
         let mut secrets = self.secrets();
-        secrets.add_secret(refresh);
+        secrets.add_secret(&refresh);
         if let Some(previous) = previous {
             secrets.add_token(previous);
         }
@@ -76,26 +81,32 @@ impl Inner {
             .await
         {
             Err(Failure::Answered(error)) if error.kind() == ErrorKind::Rejected => {
-                self.lineage().dead(refresh);
-                return Ok(Refreshed::Dead(error));
+                self.lineage().dead(&refresh);
+                return Ok(Refreshed::Dead(refresh, Some(error)));
             }
             sent => sent?,
         };
         let tokens = Tokens::read(&reply.body, Endpoint::Refresh.name(), self.timing(&reply))?;
-        self.hand_out(Some(refresh), tokens, false)
+        self.hand_out(Some(&refresh), tokens, false)
             .map(Refreshed::Renewed)
     }
 
     /// Signs in with the password. `dead` is the refresh token that is replaced by that.
-    async fn sign_in(&self, dead: Option<&SecretString>) -> Result<Renewed, Error> {
+    async fn sign_in(
+        &self,
+        renewal: &Renewal,
+        dead: Option<&SecretString>,
+    ) -> Result<Renewed, Error> {
         let mut refused = Vec::new();
         let mut expired_before = false;
         loop {
+            // Nobody is signed in who has just signed out.
+            unless_abandoned(renewal, std::future::ready(())).await?;
             let step = match self.present_password().await? {
                 SignedIn::Tokens(tokens) => return self.hand_out(dead, tokens, true),
                 SignedIn::TwoFactor(step) => step,
             };
-            match self.confirm(&step, &mut refused).await? {
+            match self.confirm(renewal, &step, &mut refused).await? {
                 Confirmed::Tokens(tokens) => return self.hand_out(dead, tokens, true),
                 Confirmed::Expired(error) if expired_before => return Err(error),
                 Confirmed::Expired(_) => expired_before = true,
@@ -117,7 +128,12 @@ impl Inner {
 
     /// Asks for codes until the server takes one. Those it `refused` are counted for the whole
     /// renewal, and never sent again.
-    async fn confirm(&self, step: &TwoFactor, refused: &mut Vec<Code>) -> Result<Confirmed, Error> {
+    async fn confirm(
+        &self,
+        renewal: &Renewal,
+        step: &TwoFactor,
+        refused: &mut Vec<Code>,
+    ) -> Result<Confirmed, Error> {
         let codes = self.codes.as_ref().ok_or_else(|| {
             let message = "the server asks for a code, and nobody can give one: set code_service(), \
                            or use an account without two-factor authentication";
@@ -141,7 +157,8 @@ impl Inner {
             if let Some(left) = time_left() {
                 request = request.with_time_left(left);
             }
-            let code = self.ask(codes.clone(), request, &secrets).await?;
+            let asking = self.ask(codes.clone(), request, &secrets);
+            let code = unless_abandoned(renewal, asking).await??;
             secrets.add(code.expose());
             if refused
                 .iter()
@@ -236,6 +253,37 @@ impl Inner {
             Some(warning) => renewed.with_warning(warning),
             None => renewed,
         })
+    }
+}
+
+/// Waits for `future`, as long as somebody wants the result of `renewal`.
+///
+/// Exchanges are never under it: a token that has been issued must come home.
+async fn unless_abandoned<F: Future>(renewal: &Renewal, future: F) -> Result<F::Output, Error> {
+    tokio::select! {
+        biased;
+        () = renewal.abandoned() => Err(Error::with_message(
+            ErrorKind::Cleared,
+            "the session was cleared, signed out or given another token meanwhile",
+        )),
+        output = future => Ok(output),
+    }
+}
+
+async fn turn<'a>(
+    mutex: &'a tokio::sync::Mutex<()>,
+    renewal: &Renewal,
+) -> Result<tokio::sync::MutexGuard<'a, ()>, Error> {
+    unless_abandoned(renewal, mutex.lock()).await
+}
+
+fn no_relogin(why: Option<Error>) -> Error {
+    let message = "the refresh token was refused, and allow_relogin is off, so the password is \
+                   not used: clear the session to sign in anew";
+    let error = Error::with_message(ErrorKind::Rejected, message);
+    match why {
+        Some(why) => error.caused_by(why),
+        None => error,
     }
 }
 

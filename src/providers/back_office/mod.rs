@@ -1,8 +1,9 @@
 //! Sign-in for the Back Office API (B2Core by B2Broker).
 //!
-//! [`BackOffice`] is a token service, and [`BackOffice::session`] a session of it. It signs in with an e-mail address and
-//! a password, asks your code service for the code that the server sends by e-mail if two-factor
-//! authentication is on, and trades the refresh token for new tokens from then on.
+//! [`BackOffice`] is a token service, and [`BackOffice::session`] begins a session of it. It signs
+//! in with an e-mail address and a password, asks your code service for the code that the server
+//! sends by e-mail if two-factor authentication is on, and trades the refresh token for new tokens
+//! from then on.
 //!
 //! # Example
 //!
@@ -57,7 +58,13 @@
 //!    cut short by that: a person has until
 //!    [`code_timeout`](BackOfficeBuilder::code_timeout), and one question is asked at a time.
 //!
-//! Renewals of one `BackOffice` and its clones run one after the other.
+//! Refreshes of one `BackOffice` and its clones run one after the other. So do sign-ins, as one
+//! person is asked one thing at a time: several sessions of one `BackOffice` queue for the prompt,
+//! and the deadline of each counts the wait. A prompt holds up no refresh.
+//!
+//! A renewal that nobody wants any more (the session was cleared, signed out or given another
+//! token) stops: while it waits for its turn, while a person is asked, and before the password is
+//! presented. An exchange that has begun is finished, so that no new token is lost.
 //!
 //! # Refresh tokens are not lost
 //!

@@ -43,8 +43,12 @@ pub(super) struct Inner {
     pub(super) limits: Limits,
     pub(super) blocked: Mutex<Option<Blocked>>,
     pub(super) lineage: Mutex<Lineage>,
-    /// Held by the renewal that runs.
-    pub(super) turn: tokio::sync::Mutex<()>,
+    /// Held while a refresh token is presented: never the same one twice at once.
+    pub(super) refreshing: tokio::sync::Mutex<()>,
+    /// Held while the password is presented and a code asked for: one question at a time.
+    ///
+    /// Whoever holds it may take `refreshing`, and never the other way round.
+    pub(super) signing_in: tokio::sync::Mutex<()>,
 }
 
 // === impl BackOffice ===
@@ -125,24 +129,27 @@ impl BackOffice {
         Box::pin(async move { inner.sign_out(&token).await })
     }
 
-    /// Returns the longest that one renewal can take, from when it has its turn. A deadline around
-    /// renewals that is shorter cuts off a person who is typing a code.
+    /// Returns the longest that one renewal can take, if it need not wait for its turn. A deadline
+    /// around renewals that is shorter cuts off a person who is typing a code.
     ///
     /// It is the sum of all settings at their worst: every exchange and every code takes all the
-    /// time it may, the refresh token is refused, and one code comes when it has expired.
+    /// time it may, two refresh tokens are refused, and one code comes when it has expired.
+    ///
+    /// Sessions of one `BackOffice` queue for the password and the prompt, and a deadline counts
+    /// that. Where many of them may have to sign in at once, multiply.
     #[must_use]
     pub fn worst_case(&self) -> Duration {
         let settings = &self.inner.settings;
         let exchange = settings.request_timeout;
         if self.inner.codes.is_none() {
-            // Refresh and sign-in.
-            return exchange.saturating_mul(2);
+            // Refresh, refresh with what another session brought, and sign-in.
+            return exchange.saturating_mul(3);
         }
-        // Refresh, sign-in, sign-in again; and one code that came too late beside those refused.
+        // Refresh twice, sign-in, sign-in again; and one code that came too late beside those refused.
         let codes = settings.max_2fa_attempts.saturating_add(1);
         let code = settings.code_timeout.saturating_add(exchange);
         exchange
-            .saturating_mul(3)
+            .saturating_mul(4)
             .saturating_add(code.saturating_mul(codes))
     }
 }

@@ -196,9 +196,9 @@ async fn the_worst_case_is_not_exceeded() {
     assert_fails(result, ErrorKind::CodeRejected, "");
     assert_eq!(server.count(), 7);
     let worst_case = back_office.worst_case();
-    assert_eq!(worst_case, Duration::from_secs(1410));
+    assert_eq!(worst_case, Duration::from_secs(1440));
     assert!(start.elapsed() < worst_case);
-    assert!(start.elapsed() > worst_case - Duration::from_secs(20));
+    assert!(start.elapsed() > worst_case - Duration::from_secs(50));
     let bare = server.builder().build().unwrap();
-    assert_eq!(bare.worst_case(), Duration::from_secs(60));
+    assert_eq!(bare.worst_case(), Duration::from_secs(90));
 }

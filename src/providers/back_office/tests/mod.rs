@@ -26,6 +26,7 @@ use crate::{
 mod answers;
 mod codes;
 mod limits;
+mod overtaken;
 mod refresh;
 mod requests;
 mod secrets;
