@@ -498,7 +498,9 @@ async fn settled_is_when_no_renewal_is_on_its_way() {
 
 #[tokio::test]
 async fn a_token_service_learns_that_nobody_waits_any_more() {
-    let overtake: [fn(&Session); 2] = [Session::clear, |session| drop(session.set(token("other")))];
+    let overtake: [fn(&Session); 2] = [Session::clear, |session| {
+        session.set(token("other"));
+    }];
     for overtake in overtake {
         let (tokens, mut calls) = calls();
         let session = session_of(tokens);

@@ -1,6 +1,6 @@
 //! One request and its answer: sent once, never redirected, read up to a cap and in time.
 
-use std::{error::Error as StdError, future::Future, io, iter, pin::pin, time::Duration};
+use std::{future::Future, io, pin::pin, time::Duration};
 
 use bytes::{Buf, Bytes};
 use http::{
@@ -16,7 +16,10 @@ use tower::{
 use tower_service::Service;
 use zeroize::Zeroizing;
 
-use super::{advice::Secrets, verdict::Endpoint};
+use super::{
+    advice::{Secrets, chain, quotable},
+    verdict::Endpoint,
+};
 use crate::{BoxError, Clock, Error, ErrorKind, renew::SignInTraffic, token::wiped_bytes};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -209,42 +212,28 @@ impl Exchange<'_> {
 
     fn failed(&self, error: BoxError) -> Error {
         // A layer of ours inside the client knows better than we do.
-        if let Some(ours) = chain(&*error).find_map(|error| error.downcast_ref::<Error>()) {
-            return ours.clone();
+        let ours = chain(&*error).find_map(|error| error.downcast_ref::<Error>());
+        if let Some(ours) = ours {
+            let text = Zeroizing::new(format!("{ours} {ours:?}"));
+            if !self.secrets.are_in(&text) {
+                return ours.clone();
+            }
         }
         let late = chain(&*error)
             .filter_map(|error| error.downcast_ref::<io::Error>())
             .any(|error| error.kind() == io::ErrorKind::TimedOut);
-        let kind = if late {
-            ErrorKind::Timeout
-        } else {
-            ErrorKind::Transport
+        let kind = match ours {
+            Some(ours) => ours.kind(),
+            None if late => ErrorKind::Timeout,
+            None => ErrorKind::Transport,
         };
         let name = self.endpoint.name();
         Error::with_message(
             kind,
             format!("the request for the {name} did not get through"),
         )
-        .caused_by(quotable(error, self.secrets))
+        .caused_by(quotable(&*error, self.secrets))
     }
-}
-
-/// Returns `error` as it is, to be the source of one of ours, unless it repeats a secret.
-pub(super) fn quotable(error: BoxError, secrets: &Secrets) -> BoxError {
-    let repeats = chain(&*error).any(|cause| {
-        let text = Zeroizing::new(format!("{cause} {cause:?}"));
-        secrets.are_in(&text)
-    });
-    if repeats {
-        return "an error that is not shown, because it repeats a secret".into();
-    }
-    error
-}
-
-fn chain<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    iter::successors(Some(error), |&error| error.source())
 }
 
 /// Reads `body` to its end into `buffer`, and not a frame further than `cap` bytes.

@@ -6,10 +6,10 @@ use secrecy::{ExposeSecret, SecretString};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use super::{
-    advice::Secrets,
+    advice::{Secrets, quotable},
     answer::{SignedIn, Tokens, TwoFactor},
     api::Failure,
-    exchange::{json, quotable, within},
+    exchange::{json, within},
     lineage::Standing,
     service::Inner,
     verdict::Endpoint,
@@ -214,7 +214,7 @@ impl Inner {
                     ErrorKind::CodeUnavailable,
                     "the code service failed",
                 )
-                .caused_by(quotable(error, secrets)));
+                .caused_by(quotable(&*error, secrets)));
             }
             None => format!(
                 "the code service gave no code within {} s",

@@ -117,9 +117,13 @@
 //!
 //! # Secrets
 //!
-//! Errors repeat what the server says (`message`, `error`, `errors`; up to 200 characters), unless
-//! a secret might be in it: the e-mail address, the password, a token or a code, or a part of one,
-//! however escaped. `Debug` shows none of them. Bodies are wiped from memory after use, in this
+//! Errors repeat what the server says (`message`, `error`, `errors`) if it is plain English: up to
+//! 200 letters, few digits, spaces and simple punctuation, no word that mixes letters with digits
+//! or has capitals inside, and nowhere four characters in a row of the e-mail address, the
+//! password, a token or a code. Anything else is left out. The errors of the client and of the code
+//! service are treated alike: what the operating system says stays, other texts stay if they are
+//! plain, and their types do not, as their `Debug` could show anything. Our own `Debug` shows no
+//! secret. Bodies are wiped from memory after use, in this
 //! crate: copies that the HTTP client and the JSON parser make of a text with escapes are not.
 
 mod advice;

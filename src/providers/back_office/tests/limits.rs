@@ -169,7 +169,7 @@ async fn a_wrong_password_is_tried_once() {
         assert_fails(
             first(&server.back_office()).await,
             ErrorKind::Rejected,
-            "check the e-mail address and the password; the server says: Unknown user.",
+            "check the e-mail address and the password; the server says: Unknown user",
         );
         assert_eq!(server.count(), 1);
     }
