@@ -43,9 +43,8 @@ pub struct Token {
 pub enum InvalidToken {
     /// The token is empty.
     Empty,
-    /// The token has a character outside visible ASCII (0x21 to 0x7E) at this byte.
-    ///
-    /// A refresh token may also hold spaces (RFC 6749, appendix A.17).
+    /// The token has a character that it must not have at this byte: in an access token or a code
+    /// one outside visible ASCII (0x21 to 0x7E), in a refresh token a control character.
     Character {
         /// Where in the token, in bytes from 0.
         position: usize,
@@ -72,7 +71,7 @@ impl Token {
     /// As [`new`](Self::new).
     pub fn placed(access: impl Into<String>, placement: Placement) -> Result<Self, InvalidToken> {
         let access = Zeroizing::new(access.into());
-        check(&access, 0x21)?;
+        check(&access, |c| ('\x21'..='\x7E').contains(&c))?;
         Ok(Self {
             header: sensitive(&access, placement.scheme),
             placement,
@@ -81,14 +80,15 @@ impl Token {
         })
     }
 
-    /// Sets the token that is traded for the next access token.
+    /// Sets the token that is traded for the next access token. It is opaque and travels in a
+    /// body, so it may have letters of any alphabet.
     ///
     /// # Errors
     ///
-    /// Fails if `refresh` is empty or has a character outside 0x20 to 0x7E.
+    /// Fails if `refresh` is empty or has a control character, such as a line break.
     pub fn with_refresh_token(self, refresh: impl Into<String>) -> Result<Self, InvalidToken> {
         let refresh = Zeroizing::new(refresh.into());
-        check(&refresh, 0x20)?;
+        check_refresh_token(&refresh)?;
         Ok(self.keep_refresh_token(Some(SecretString::from(refresh.as_str()))))
     }
 
@@ -164,7 +164,7 @@ impl fmt::Display for InvalidToken {
             Self::Character { position } => write!(
                 f,
                 "the token has a character that cannot be sent at byte {position}: \
-                 only visible ASCII is allowed; was it read with a line break?"
+                 was it read with a line break, or not as plain text?"
             ),
         }
     }
@@ -178,14 +178,16 @@ impl From<InvalidToken> for Error {
     }
 }
 
-fn check(token: &str, lowest: u8) -> Result<(), InvalidToken> {
+/// Checks that `token` can be a refresh token.
+pub(crate) fn check_refresh_token(token: &str) -> Result<(), InvalidToken> {
+    check(token, |c| !c.is_control())
+}
+
+fn check(token: &str, is_good: impl Fn(char) -> bool) -> Result<(), InvalidToken> {
     if token.is_empty() {
         return Err(InvalidToken::Empty);
     }
-    match token
-        .bytes()
-        .position(|byte| !(lowest..=0x7E).contains(&byte))
-    {
+    match token.find(|c| !is_good(c)) {
         Some(position) => Err(InvalidToken::Character { position }),
         None => Ok(()),
     }
@@ -219,14 +221,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepts_visible_ascii_only() {
+    fn an_access_token_is_visible_ascii_and_a_refresh_token_any_text() {
         for byte in 0..=0xFFu8 {
             let token = format!("a{}b", char::from(byte));
             let visible = (0x21..=0x7E).contains(&byte);
             assert_eq!(Token::new(token.as_str()).is_ok(), visible, "{byte:#x}");
             let refresh = Token::new("a").unwrap().with_refresh_token(token);
-            assert_eq!(refresh.is_ok(), visible || byte == b' ', "{byte:#x}");
+            let control = char::from(byte).is_control();
+            assert_eq!(refresh.is_ok(), !control, "{byte:#x}");
         }
+        let refresh = Token::new("a").unwrap().with_refresh_token("");
+        assert_eq!(refresh.unwrap_err(), InvalidToken::Empty);
         assert_eq!(Token::new("").unwrap_err(), InvalidToken::Empty);
         assert_eq!(
             Token::new("abc\r\nx: y").unwrap_err(),

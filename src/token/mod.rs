@@ -10,6 +10,8 @@ mod credential;
 mod placement;
 mod wiped;
 
+#[cfg(feature = "back-office")]
+pub(crate) use self::credential::check_refresh_token;
 pub(crate) use self::wiped::wiped_bytes;
 pub use self::{
     code::{Code, CodeRequest},

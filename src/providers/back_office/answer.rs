@@ -5,12 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use secrecy::SecretString;
-use serde::Deserialize;
 use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
-use super::dates::{self, Nanos};
-use crate::{Error, ErrorKind, Token};
+use super::{
+    dates::{self, Nanos},
+    fields::{Fields, Name},
+};
+use crate::{Error, ErrorKind, Token, token::check_refresh_token};
 
 /// How dates are read, and against which clocks.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +27,18 @@ pub(super) struct Timing {
 #[derive(Debug)]
 pub(super) struct Tokens {
     pub(super) access: Result<Token, Error>,
-    pub(super) refresh: Option<SecretString>,
+    pub(super) refresh: Refresh,
     pub(super) warning: Option<Error>,
+}
+
+/// What an answer says about the refresh token.
+#[derive(Debug)]
+pub(super) enum Refresh {
+    New(SecretString),
+    /// Nothing: the one that there was stays in force.
+    Kept,
+    /// There is a new one that cannot be read. The one before it is spent.
+    Unreadable,
 }
 
 /// What signing in came to.
@@ -44,33 +55,6 @@ pub(super) struct TwoFactor {
     pub(super) method: String,
     /// How long the token lives, if the server said something credible.
     pub(super) time_left: Option<Duration>,
-}
-
-/// All the endpoints' answers in one. The parts stay as they were sent, borrowed from the body,
-/// which is wiped. Unknown fields are ignored, a field given twice is an error.
-#[derive(Deserialize)]
-struct Parts<'a> {
-    #[serde(borrow, rename = "2faRequired")]
-    two_factor_required: Option<&'a RawValue>,
-    #[serde(borrow, rename = "2faDetails")]
-    two_factor: Option<&'a RawValue>,
-    #[serde(borrow, rename = "accessToken")]
-    access: Option<&'a RawValue>,
-    #[serde(borrow, rename = "refreshToken")]
-    refresh: Option<&'a RawValue>,
-}
-
-/// A token, or what stands for one while a second factor is missing.
-#[derive(Default, Deserialize)]
-struct Issued<'a> {
-    #[serde(borrow)]
-    token: Option<&'a RawValue>,
-    #[serde(borrow)]
-    provider: Option<&'a RawValue>,
-    #[serde(borrow, rename = "createdAt")]
-    created_at: Option<&'a RawValue>,
-    #[serde(borrow, rename = "expiresAt")]
-    expires_at: Option<&'a RawValue>,
 }
 
 /// A date as it was sent.
@@ -100,6 +84,25 @@ impl Timing {
             None => Date::Wrong,
         }
     }
+
+    /// Returns how long a token lives from now, if that is any time.
+    fn lifetime(&self, created: Date, end: Nanos) -> Option<Duration> {
+        let whole = match created {
+            Date::At(start) => dates::between(start, end),
+            Date::Wrong | Date::Missing => None,
+        };
+        match (whole, self.server) {
+            // The server's clock now: the token may have been issued before.
+            (whole, Some(now)) => {
+                let left = dates::between(now, end)?;
+                Some(whole.map_or(left, |whole| whole.min(left)))
+            }
+            (Some(whole), None) => Some(whole),
+            (None, None) => dates::between(self.local, end)?
+                .checked_sub(self.skew)
+                .filter(|left| !left.is_zero()),
+        }
+    }
 }
 
 // === impl SignedIn ===
@@ -107,26 +110,37 @@ impl Timing {
 impl SignedIn {
     /// Reads the answer of `signin`.
     pub(super) fn read(body: &[u8], timing: Timing) -> Result<Self, Error> {
-        let parts = Parts::read(body)?;
-        let required =
-            match parts.two_factor_required {
-                Some(raw) => Some(serde_json::from_str::<bool>(raw.get()).map_err(|_| {
-                    protocol("sign-in", "its `2faRequired` is neither true nor false")
-                })?),
-                None => None,
-            };
-        // Where both are there, the flag decides; without a flag, tokens are as good as they get.
-        let has_tokens = parts.access.is_some() || parts.refresh.is_some();
-        if required.unwrap_or(parts.two_factor.is_some() && !has_tokens) {
-            return TwoFactor::read(parts.two_factor, timing).map(Self::TwoFactor);
+        let what = "sign-in";
+        let fields = read(body, what)?;
+        let mut warnings = warnings(&fields);
+        let has_tokens = [Name::AccessToken, Name::RefreshToken]
+            .into_iter()
+            .any(|name| fields.get(name).is_some());
+        let flag = fields
+            .get(Name::TwoFactorRequired)
+            .map(|raw| serde_json::from_str::<bool>(raw.get()));
+        let required = match flag {
+            Some(Ok(required)) => required,
+            Some(Err(_)) if has_tokens => {
+                warnings.push(BAD_FLAG);
+                false
+            }
+            Some(Err(_)) => return Err(protocol(what, BAD_FLAG)),
+            // Without a flag, tokens are as good as they get.
+            None => fields.get(Name::TwoFactorDetails).is_some() && !has_tokens,
+        };
+        // Where both are there, the flag decides.
+        if required {
+            return TwoFactor::read(fields.get(Name::TwoFactorDetails), timing)
+                .map(Self::TwoFactor);
         }
         if !has_tokens {
             return Err(protocol(
-                "sign-in",
+                what,
                 "it has no tokens and asks for no code either; is the base URL that of this API?",
             ));
         }
-        Ok(Self::Tokens(Tokens::of(&parts, "sign-in", timing)))
+        Ok(Self::Tokens(Tokens::of(&fields, what, timing, warnings)))
     }
 }
 
@@ -136,21 +150,24 @@ impl TwoFactor {
     fn read(raw: Option<&RawValue>, timing: Timing) -> Result<Self, Error> {
         let wrong = |why| protocol("sign-in", why);
         let details = raw
-            .and_then(Issued::read)
+            .and_then(Fields::of)
             .ok_or_else(|| wrong("it asks for a code, but its `2faDetails` are missing"))?;
-        let token = text(details.token)
+        let token = details
+            .text(Name::Token)
             .filter(|token| !token.is_empty())
             .ok_or_else(|| wrong("it asks for a code, but its `2faDetails.token` is missing"))?;
-        let time_left = match timing.date(details.expires_at) {
+        let time_left = match timing.date(details.get(Name::ExpiresAt)) {
             // In the past on arrival, it is a placeholder.
             Date::At(end) => dates::between(timing.server.unwrap_or(timing.local), end),
             Date::Wrong if timing.strict => return Err(wrong(OUTSIDE_RFC_3339)),
             Date::Wrong | Date::Missing => None,
         };
-        let method = text(details.provider).map(|method| plain(&method));
+        let method = details.text(Name::Provider).map(|method| plain(&method));
         Ok(Self {
             token: SecretString::from(token.as_str()),
-            method: method.unwrap_or_else(|| "email".into()),
+            method: method
+                .filter(|method| !method.is_empty())
+                .unwrap_or_else(|| "email".into()),
             time_left,
         })
     }
@@ -170,123 +187,124 @@ impl std::fmt::Debug for TwoFactor {
 impl Tokens {
     /// Reads the answer of `2fa/confirm` or `refresh`; `what` names it in errors.
     pub(super) fn read(body: &[u8], what: &str, timing: Timing) -> Result<Self, Error> {
-        Ok(Self::of(&Parts::read(body)?, what, timing))
+        let fields = read(body, what)?;
+        let warnings = warnings(&fields);
+        Ok(Self::of(&fields, what, timing, warnings))
     }
 
-    fn of(parts: &Parts<'_>, what: &str, timing: Timing) -> Self {
-        let (refresh, warning) = Self::refresh(parts.refresh, what);
-        let (access, lifetime) = match Self::access(parts.access, what, timing) {
-            Ok((token, warning)) => (Ok(token), warning),
-            Err(error) => (Err(error), None),
-        };
+    fn of(fields: &Fields<'_>, what: &str, timing: Timing, warnings: Vec<&str>) -> Self {
+        let mut warnings = warnings;
+        let refresh = Refresh::read(fields.get(Name::RefreshToken));
+        if matches!(refresh, Refresh::Unreadable) {
+            warnings.push(
+                "its refresh token cannot be used, and the one before it is spent, so the next \
+                 renewal uses the password",
+            );
+        }
+        let access = access(fields.get(Name::AccessToken), what, timing, &mut warnings);
+        let warning = (!warnings.is_empty()).then(|| protocol(what, &warnings.join("; and ")));
         Self {
             access,
             refresh,
-            warning: warning.or(lifetime),
+            warning,
         }
     }
+}
 
-    fn access(
-        raw: Option<&RawValue>,
-        what: &str,
-        timing: Timing,
-    ) -> Result<(Token, Option<Error>), Error> {
-        let wrong = |why| protocol(what, why);
-        let raw = raw.ok_or_else(|| wrong("it has no access token"))?;
-        let issued = Issued::read(raw)
-            .ok_or_else(|| wrong("its `accessToken` is not an object with a `token`"))?;
-        let token = text(issued.token).ok_or_else(|| wrong("its access token is no text"))?;
-        let token = Token::new(token.as_str())
-            .map_err(|error| wrong("its access token cannot be sent").caused_by(error))?;
+// === impl Refresh ===
 
-        let dates = (
-            timing.date(issued.created_at),
-            timing.date(issued.expires_at),
-        );
-        if timing.strict && matches!(dates, (Date::Wrong, _) | (_, Date::Wrong)) {
-            return Err(wrong(OUTSIDE_RFC_3339));
+impl Refresh {
+    fn read(raw: Option<&RawValue>) -> Self {
+        let Some(raw) = raw else { return Self::Kept };
+        let token = Fields::of(raw).and_then(|issued| issued.text(Name::Token));
+        match token.map(|token| check_refresh_token(&token).map(|()| token)) {
+            Some(Ok(token)) => Self::New(SecretString::from(token.as_str())),
+            Some(Err(_)) | None => Self::Unreadable,
         }
-        let lifetime = match dates {
-            (Date::At(start), Date::At(end)) if start < end => dates::between(start, end),
-            (_, Date::At(end)) => match timing.server {
-                Some(server) => dates::between(server, end),
-                None => {
-                    dates::between(timing.local, end).and_then(|left| left.checked_sub(timing.skew))
-                }
-            },
-            (_, Date::Missing) => return Ok((token, None)),
-            (_, Date::Wrong) => None,
+    }
+}
+
+fn access(
+    raw: Option<&RawValue>,
+    what: &str,
+    timing: Timing,
+    warnings: &mut Vec<&str>,
+) -> Result<Token, Error> {
+    let wrong = |why| protocol(what, why);
+    let raw = raw.ok_or_else(|| wrong("it has no access token"))?;
+    let issued = Fields::of(raw)
+        .ok_or_else(|| wrong("its `accessToken` is not an object with a `token`"))?;
+    let token = issued
+        .text(Name::Token)
+        .ok_or_else(|| wrong("its access token is no text"))?;
+    let token = Token::new(token.as_str())
+        .map_err(|error| wrong("its access token cannot be sent").caused_by(error))?;
+    if issued.is_repeated {
+        warnings.push(REPEATED);
+    }
+
+    let dates = (
+        timing.date(issued.get(Name::CreatedAt)),
+        timing.date(issued.get(Name::ExpiresAt)),
+    );
+    if timing.strict && matches!(dates, (Date::Wrong, _) | (_, Date::Wrong)) {
+        return Err(wrong(OUTSIDE_RFC_3339));
+    }
+    let why = match dates {
+        (created, Date::At(end)) => match timing.lifetime(created, end) {
+            Some(lifetime) => return Ok(token.with_lifetime(lifetime)),
+            None => USELESS_DATES,
+        },
+        (_, Date::Wrong) => USELESS_DATES,
+        (_, Date::Missing) => {
+            "its token does not say when it expires, so it is used until the server refuses it"
+        }
+    };
+    warnings.push(why);
+    Ok(token)
+}
+
+/// Reads the object that an answer begins with.
+fn read<'a>(body: &'a [u8], what: &str) -> Result<Fields<'a>, Error> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    Fields::first_of(body).map_err(|error| {
+        // serde_json's own text can quote the body.
+        let (line, column) = (error.line(), error.column());
+        let why = match body.trim_ascii_start() {
+            [] => "it is empty".into(),
+            [b'<', ..] => "it is a web page; is the base URL that of the API?".into(),
+            [b'[', ..] => "it is a list and not an object".into(),
+            _ if error.is_data() => {
+                format!("it is not what was asked for, from line {line} column {column} on")
+            }
+            _ if error.is_eof() => format!("it breaks off at line {line} column {column}"),
+            _ => format!("it is not JSON, from line {line} column {column} on"),
         };
-        Ok(match lifetime.filter(|lifetime| !lifetime.is_zero()) {
-            Some(lifetime) => (token.with_lifetime(lifetime), None),
-            None => (token, Some(useless_dates(what))),
-        })
-    }
-
-    /// An empty refresh token is none. One that cannot be used is none either, with a warning.
-    fn refresh(raw: Option<&RawValue>, what: &str) -> (Option<SecretString>, Option<Error>) {
-        let Some(raw) = raw else { return (None, None) };
-        match Issued::read(raw).and_then(|issued| text(issued.token)) {
-            Some(token) if token.is_empty() => (None, None),
-            Some(token) if token.bytes().all(|byte| (0x20..=0x7E).contains(&byte)) => {
-                (Some(SecretString::from(token.as_str())), None)
-            }
-            _ => {
-                let why = "its refresh token cannot be used: the one before it is kept, if any";
-                (None, Some(protocol(what, why)))
-            }
-        }
-    }
+        let message = format!("the answer to the {what} could not be understood: {why}");
+        Error::with_message(ErrorKind::Protocol, message)
+    })
 }
 
-// === impl Parts ===
-
-impl<'a> Parts<'a> {
-    fn read(body: &'a [u8]) -> Result<Self, Error> {
-        let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-        if body.trim_ascii_start().starts_with(b"[") {
-            // Derived structs are read from arrays as well.
-            let message = "the answer could not be understood: it is a list and not an object";
-            return Err(Error::with_message(ErrorKind::Protocol, message));
-        }
-        serde_json::from_slice(body).map_err(|error| {
-            // serde_json's own text can quote the body.
-            let (line, column) = (error.line(), error.column());
-            let why = match body.trim_ascii_start() {
-                [] => "it is empty".into(),
-                [b'<', ..] => "it is a web page; is the base URL that of the API?".into(),
-                _ if error.is_data() => {
-                    format!("it is not what was asked for, from line {line} column {column} on")
-                }
-                _ if error.is_eof() => format!("it breaks off at line {line} column {column}"),
-                _ => format!("it is not JSON, from line {line} column {column} on"),
-            };
-            Error::with_message(
-                ErrorKind::Protocol,
-                format!("the answer could not be understood: {why}"),
-            )
-        })
+fn warnings(fields: &Fields<'_>) -> Vec<&'static str> {
+    let mut warnings = Vec::new();
+    if fields.has_tail {
+        warnings.push("something stands behind it, which is ignored");
     }
+    if fields.is_repeated {
+        warnings.push(REPEATED);
+    }
+    warnings
 }
 
-// === impl Issued ===
+const REPEATED: &str = "one of its fields is given twice, and the last counts";
 
-impl<'a> Issued<'a> {
-    fn read(raw: &'a RawValue) -> Option<Self> {
-        // As in `Parts`.
-        raw.get().starts_with('{').then_some(())?;
-        serde_json::from_str(raw.get()).ok()
-    }
-}
+const BAD_FLAG: &str = "its `2faRequired` is neither true nor false";
 
 const OUTSIDE_RFC_3339: &str =
     "one of its dates is not RFC 3339, and strict_dates is on: turn that off to read more forms";
 
-fn useless_dates(what: &str) -> Error {
-    let why = "its token's dates give no time to live (placeholders, or a clock that is wrong), so \
-               the token is used until the server refuses it";
-    protocol(what, why)
-}
+const USELESS_DATES: &str = "its token's dates give no time to live (placeholders, or a clock that is wrong), so the token \
+     is used until the server refuses it";
 
 fn protocol(what: &str, why: &str) -> Error {
     Error::with_message(
@@ -295,13 +313,9 @@ fn protocol(what: &str, why: &str) -> Error {
     )
 }
 
-fn text(raw: Option<&RawValue>) -> Option<Zeroizing<String>> {
-    let text: String = serde_json::from_str(raw?.get()).ok()?;
-    Some(Zeroizing::new(text))
-}
-
 /// The server's name for a way of delivery, made fit for a prompt.
 fn plain(method: &str) -> String {
     let printable = method.chars().filter(|c| !super::advice::is_hidden(*c));
-    printable.take(64).collect()
+    let name: String = printable.take(64).collect();
+    name.trim().into()
 }

@@ -7,7 +7,7 @@ use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use super::{
     advice::{Secrets, quotable},
-    answer::{SignedIn, Tokens, TwoFactor},
+    answer::{Refresh, SignedIn, Tokens, TwoFactor},
     api::Failure,
     exchange::{json, within},
     lineage::Standing,
@@ -233,18 +233,24 @@ impl Inner {
         signed_in: bool,
     ) -> Result<Renewed, Error> {
         let mut lineage = self.lineage();
+        if let (Refresh::Unreadable, Some(spent)) = (&tokens.refresh, spent) {
+            lineage.dead(spent);
+        }
         let token = match tokens.access {
             Ok(token) => token,
             Err(error) => {
-                if let Some(next) = &tokens.refresh {
+                if let Refresh::New(next) = &tokens.refresh {
                     lineage.keep(spent, next);
                 }
                 return Err(error);
             }
         };
-        // A refresh that brings no refresh token leaves the one that there was in force.
-        let kept = spent.filter(|_| !signed_in).cloned();
-        let refresh = tokens.refresh.or(kept);
+        let refresh = match tokens.refresh {
+            Refresh::New(next) => Some(next),
+            // What was signed in for is dead.
+            Refresh::Kept => spent.filter(|_| !signed_in).cloned(),
+            Refresh::Unreadable => None,
+        };
         if let Some(next) = &refresh {
             lineage.issued(spent, next);
         }

@@ -47,7 +47,8 @@
 //! # What a renewal does
 //!
 //! 1. If the session has a refresh token, it is presented, once. The server answers with a new pair
-//!    of tokens. If only the access token is new, the refresh token is kept.
+//!    of tokens. If only the access token is new, the refresh token is kept. If there is a new
+//!    refresh token that cannot be read, there is none from then on: the old one is spent.
 //! 2. If the refresh token is refused, or if there is none, the password is presented. After a
 //!    refusal that is done once in the same renewal, unless
 //!    [`allow_relogin`](BackOfficeBuilder::allow_relogin) is off.
@@ -96,7 +97,10 @@
 //! | 408, 425, 5xx | `Transport` | `Transport` | `Transport` | `Transport` |
 //! | 3xx and others | `Protocol` | `Protocol` | `Protocol` | `Protocol` |
 //!
-//! Redirects are not followed. A 2xx that is not the JSON that was asked for is `Protocol`.
+//! Redirects are not followed. A 2xx that is not the JSON that was asked for is `Protocol`. Tokens
+//! are taken whatever stands beside them: text behind the JSON, a field that is given twice (the
+//! last counts), or a `2faRequired` that is neither true nor false make a warning. Where there are
+//! tokens and a good `2faRequired`, the latter decides.
 //!
 //! # Limits
 //!
@@ -109,10 +113,11 @@
 //!
 //! # Lifetimes
 //!
-//! A lifetime comes from the server's own clock: `expiresAt` minus `createdAt`, or else `expiresAt`
-//! minus the header `Date`. Only without either it is measured by the local clock, less
+//! A lifetime comes from the server's own clock: `expiresAt` minus `createdAt` or minus the header
+//! `Date`, whichever is less. Only without either it is measured by the local clock, less
 //! [`clock_skew`](BackOfficeBuilder::clock_skew). If that is not more than nothing, as in the
-//! vendor's samples, the token is used until the server refuses it, and the renewal has a warning.
+//! vendor's samples, or if there is no `expiresAt`, the token is used until the server refuses it,
+//! and the renewal has a warning.
 //! The tokens themselves are never looked into.
 //!
 //! # Secrets
@@ -132,6 +137,7 @@ mod api;
 mod builder;
 mod dates;
 mod exchange;
+mod fields;
 mod flow;
 mod lineage;
 mod service;

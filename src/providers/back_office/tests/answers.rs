@@ -32,6 +32,10 @@ async fn what_is_no_answer_is_told_with_advice() {
             "not an object",
         ),
         ("7".into(), "line 1 column"),
+        (
+            "{".into(),
+            "the answer to the sign-in could not be understood: it breaks off",
+        ),
         ("{}".into(), "it has no tokens and asks for no code either"),
         (
             json!({"2faRequired": false}).to_string(),
@@ -60,11 +64,7 @@ async fn what_is_no_answer_is_told_with_advice() {
         ),
         (
             r#"{"2faRequired":false,"2faRequired":true}"#.into(),
-            "it is not what was asked for",
-        ),
-        (
-            r#"{"accessToken":{"token":"a","token":"b"}}"#.into(),
-            "not an object",
+            "`2faDetails` are missing",
         ),
         (
             "{\"accessToken\":".into(),
@@ -222,9 +222,27 @@ async fn lifetimes_come_from_the_servers_own_clock() {
         (
             some("2021-12-31T19:00:00-05:00"),
             t("01:00:00"),
-            date,
+            None,
             Some(3_600),
             false,
+        ),
+        // Of two ways to tell, the shorter time.
+        (t("00:00:00"), t("01:00:00"), date, Some(3_590), false),
+        (t("00:00:20"), t("01:00:20"), date, Some(3_600), false),
+        (
+            some("2021-12-31T15:00:00Z"),
+            t("01:00:00"),
+            date,
+            Some(3_590),
+            false,
+        ),
+        // Expired, as the server's own clock says.
+        (
+            some("2021-12-31T10:00:00Z"),
+            some("2021-12-31T20:00:00Z"),
+            date,
+            None,
+            true,
         ),
         (t("00:01:00"), t("00:01:00"), date, Some(50), false),
         (t("00:02:00"), t("00:01:00"), date, Some(50), false),
@@ -234,8 +252,8 @@ async fn lifetimes_come_from_the_servers_own_clock() {
         (None, t("00:00:30"), None, None, true),
         // The vendor's samples.
         (t("00:00:00"), t("00:00:00"), None, None, true),
-        (t("00:00:00"), None, date, None, false),
-        (None, None, None, None, false),
+        (t("00:00:00"), None, date, None, true),
+        (None, None, None, None, true),
         (t("00:00:00"), some("tomorrow"), date, None, true),
         (some("yesterday"), t("00:01:00"), date, Some(50), false),
         (
@@ -303,4 +321,51 @@ async fn strict_dates_are_an_error() {
             );
         }
     }
+}
+
+/// What stands beside good tokens, and the access token that counts.
+#[tokio::test(start_paused = true)]
+async fn tokens_are_not_lost_beside_garbage() {
+    let good = pair(1).to_string();
+    let replaced = |by: &str| good.replacen('{', by, 1);
+    for (body, text) in [
+        (format!("{good}<br />Warning: x in y.php"), "stands behind"),
+        (format!("{good}\n{{}}"), "stands behind"),
+        (format!("{good}\0"), "stands behind"),
+        (replaced("{\"accessToken\":null,"), "given twice"),
+        (
+            replaced("{\"refreshToken\":{\"token\":\"x\"},"),
+            "given twice",
+        ),
+        (
+            replaced("{\"2faRequired\":true,\"2faRequired\":false,"),
+            "given twice",
+        ),
+        (
+            good.replacen("\"token\"", "\"token\":\"x\",\"token\"", 1),
+            "given twice",
+        ),
+    ] {
+        let server = Server::new([answer(200, &body), answer(200, &body)]);
+        let back_office = server.back_office();
+        for result in [
+            again(&back_office, &held("refresh-0")).await,
+            first(&back_office).await,
+        ] {
+            let renewed = result.unwrap();
+            assert_eq!(access_of(&renewed), "access-1", "{body}");
+            assert_eq!(refresh_of(&renewed), Some("refresh-1"), "{body}");
+            let warning = renewed.warning.unwrap().to_string();
+            assert!(warning.contains(text), "{warning}");
+        }
+        assert_eq!(server.calls(), "refresh signin");
+    }
+
+    let mut body = pair(1);
+    body["2faRequired"] = "no".into();
+    let renewed = first(&Server::new([answer(200, body)]).back_office()).await;
+    let renewed = renewed.unwrap();
+    assert_eq!(refresh_of(&renewed), Some("refresh-1"));
+    let warning = renewed.warning.unwrap().to_string();
+    assert!(warning.contains("neither true nor false"), "{warning}");
 }

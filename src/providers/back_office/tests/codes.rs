@@ -32,6 +32,16 @@ async fn any_way_of_delivery_is_handed_on_fit_for_a_prompt() {
         .await
         .unwrap();
     assert_eq!(person.asked.lock().unwrap()[0].method(), "pi[31mgeon");
+
+    for provider in ["", " ", "\u{200B}\n"] {
+        let details = json!({"token": FLOW, "provider": provider});
+        let body = json!({"2faRequired": true, "2faDetails": details});
+        let server = Server::new([answer(200, body), answer(200, pair(1))]);
+        let person = Person::new(["1"]);
+        let back_office = server.builder().person(&person).build().unwrap();
+        first(&back_office).await.unwrap();
+        assert_eq!(person.asked.lock().unwrap()[0].method(), "email");
+    }
 }
 
 #[tokio::test(start_paused = true)]
