@@ -84,6 +84,44 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
+/// A point in time on both clocks: it has passed when either says so.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Instant {
+    pub(crate) monotonic: Duration,
+    pub(crate) wall: Option<SystemTime>,
+}
+
+impl Instant {
+    pub(crate) fn now(clock: &dyn Clock) -> Self {
+        Self {
+            monotonic: clock.monotonic(),
+            wall: Some(clock.wall()),
+        }
+    }
+
+    pub(crate) fn after(self, wait: Duration) -> Self {
+        Self {
+            monotonic: self.monotonic.saturating_add(wait),
+            // A date that no clock can show is left to the monotonic clock.
+            wall: self.wall.and_then(|wall| wall.checked_add(wait)),
+        }
+    }
+
+    pub(crate) fn has_passed(self, now: Self) -> bool {
+        let by_wall = matches!((self.wall, now.wall), (Some(at), Some(now)) if now >= at);
+        by_wall || now.monotonic >= self.monotonic
+    }
+
+    /// How long until it passes, by whichever clock comes first.
+    pub(crate) fn wait(self, now: Self) -> Duration {
+        let monotonic = self.monotonic.saturating_sub(now.monotonic);
+        match (self.wall, now.wall) {
+            (Some(at), Some(now)) => monotonic.min(at.duration_since(now).unwrap_or_default()),
+            _ => monotonic,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,7 +20,8 @@ const BOTH_ENDS: Duration = Duration::from_millis(1);
 ///
 /// It keeps the end of each of the last attempts. Neither a token bucket nor a fixed window would
 /// do: both let nearly twice as many into some minute. The server sees an attempt at some time
-/// between its start and its end, so an attempt counts from its start until 60 s after its end.
+/// between its start and its end, so an attempt counts from its start until 60 s after its end. One
+/// that was never answered may still be on its way: it counts as much longer as it is told to.
 #[derive(Clone)]
 pub(crate) struct Attempts {
     shared: Arc<Shared>,
@@ -35,7 +36,7 @@ struct Shared {
 #[derive(Default)]
 struct Log {
     in_flight: usize,
-    /// When the attempts ended that still count, oldest first.
+    /// When the attempts ended that still count, in order. Those without an answer end later.
     ended: VecDeque<Duration>,
 }
 
@@ -43,6 +44,8 @@ struct Log {
 #[must_use]
 pub(crate) struct Permit {
     shared: Arc<Shared>,
+    /// How much longer than this the attempt may last, as far as anybody knows.
+    late: Duration,
 }
 
 // === impl Attempts ===
@@ -62,13 +65,15 @@ impl Attempts {
         self.shared.limit
     }
 
-    /// Begins an attempt, or says how long to wait for the next one.
-    pub(crate) fn acquire(&self) -> Result<Permit, Duration> {
+    /// Begins an attempt, or says how long to wait for the next one. Without an answer, the attempt
+    /// may reach the server until `late` after its end.
+    pub(crate) fn acquire(&self, late: Duration) -> Result<Permit, Duration> {
         let mut log = self.shared.log();
         self.shared.room(&mut log)?;
         log.in_flight += 1;
         Ok(Permit {
             shared: Arc::clone(&self.shared),
+            late,
         })
     }
 
@@ -119,12 +124,20 @@ impl Shared {
 
 // === impl Permit ===
 
+impl Permit {
+    /// Ends the attempt: the server has seen it, or never will.
+    pub(crate) fn answered(mut self) {
+        self.late = Duration::ZERO;
+    }
+}
+
 impl Drop for Permit {
     fn drop(&mut self) {
         let mut log = self.shared.log();
-        let now = self.shared.clock.monotonic();
+        let end = self.shared.clock.monotonic().saturating_add(self.late);
         log.in_flight -= 1;
-        log.ended.push_back(now);
+        let place = log.ended.partition_point(|&other| other <= end);
+        log.ended.insert(place, end);
     }
 }
 
@@ -173,23 +186,23 @@ mod tests {
     #[test]
     fn says_when_the_next_attempt_is_allowed() {
         let (attempts, clock) = attempts(2);
-        drop(attempts.acquire().unwrap());
+        drop(attempts.acquire(Duration::ZERO).unwrap());
         clock.0.store(10_000, Ordering::Relaxed);
-        drop(attempts.clone().acquire().unwrap());
-        let wait = attempts.acquire().unwrap_err();
+        drop(attempts.clone().acquire(Duration::ZERO).unwrap());
+        let wait = attempts.acquire(Duration::ZERO).unwrap_err();
         assert_eq!(wait, Duration::from_millis(50_001));
         assert_eq!(attempts.check().unwrap_err(), wait);
         clock.0.store(60_000, Ordering::Relaxed);
-        assert!(attempts.acquire().is_err());
+        assert!(attempts.acquire(Duration::ZERO).is_err());
         clock.0.store(60_001, Ordering::Relaxed);
-        drop(attempts.acquire().unwrap());
+        drop(attempts.acquire(Duration::ZERO).unwrap());
         assert_eq!(attempts.check(), Err(Duration::from_millis(10_000)));
     }
 
     #[test]
     fn an_attempt_in_flight_counts_until_a_minute_after_its_end() {
         let (attempts, clock) = attempts(1);
-        let permit = attempts.acquire().unwrap();
+        let permit = attempts.acquire(Duration::ZERO).unwrap();
         clock.0.store(500_000, Ordering::Relaxed);
         assert_eq!(attempts.check(), Err(Duration::from_millis(60_001)));
         drop(permit);
@@ -199,6 +212,18 @@ mod tests {
         assert_eq!(attempts.check(), Ok(()));
     }
 
+    #[test]
+    fn an_attempt_without_an_answer_counts_longer() {
+        let (attempts, clock) = attempts(2);
+        let late = Duration::from_secs(30);
+        drop(attempts.acquire(late).unwrap());
+        attempts.acquire(late).unwrap().answered();
+        assert_eq!(attempts.check(), Err(Duration::from_millis(60_001)));
+        clock.0.store(60_001, Ordering::Relaxed);
+        attempts.acquire(late).unwrap().answered();
+        assert_eq!(attempts.check(), Err(Duration::from_millis(30_000)));
+    }
+
     /// What happens next in a random history.
     #[derive(Clone, Debug)]
     enum Step {
@@ -206,6 +231,9 @@ mod tests {
         /// Ends the attempt in flight with this index, and says when the server saw it: this share
         /// of the time between start and end.
         End(usize, f64),
+        /// Gives the attempt up, which reaches the server when this share of the time after has
+        /// passed that it has for that.
+        Abandon(usize, f64),
         Pass(u64),
         /// Waits exactly as long as it is told to.
         Wait,
@@ -216,10 +244,14 @@ mod tests {
             4 => Just(Step::Begin),
             4 => (0..8usize, prop_oneof![Just(0.0), Just(1.0), 0.0..=1.0])
                 .prop_map(|(index, share)| Step::End(index, share)),
+            2 => (0..8usize, prop_oneof![Just(0.0), Just(1.0), 0.0..=1.0])
+                .prop_map(|(index, share)| Step::Abandon(index, share)),
             3 => prop_oneof![Just(60_000), 0..30_000u64, 0..200u64].prop_map(Step::Pass),
             2 => Just(Step::Wait),
         ]
     }
+
+    const LATE: Duration = Duration::from_secs(20);
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
@@ -235,15 +267,19 @@ mod tests {
             let now = || clock.0.load(Ordering::Relaxed);
             for step in steps {
                 match step {
-                    Step::Begin => if let Ok(permit) = attempts.acquire() {
+                    Step::Begin => if let Ok(permit) = attempts.acquire(LATE) {
                         in_flight.push((now(), permit));
                     },
                     Step::End(index, share) if index < in_flight.len() => {
                         let (start, permit) = in_flight.remove(index);
-                        drop(permit);
+                        permit.answered();
                         seen.push(start + ((now() - start) as f64 * share) as u64);
                     }
-                    Step::End(..) => {}
+                    Step::Abandon(index, share) if index < in_flight.len() => {
+                        drop(in_flight.remove(index));
+                        seen.push(now() + (LATE.as_millis() as f64 * share) as u64);
+                    }
+                    Step::End(..) | Step::Abandon(..) => {}
                     Step::Pass(millis) => { clock.0.fetch_add(millis, Ordering::Relaxed); }
                     Step::Wait => if let Err(wait) = attempts.check() {
                         clock.0.fetch_add(wait.as_millis() as u64, Ordering::Relaxed);

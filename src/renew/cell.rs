@@ -5,12 +5,12 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use tokio::{sync::Notify, task::AbortHandle};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Instant};
 
 /// What the renewer must know of a credential.
 pub(crate) trait Credential: Clone + Send + Sync + 'static {
@@ -38,13 +38,6 @@ pub(crate) struct Entry<C> {
 pub(super) struct Life {
     pub(super) refresh_after: Instant,
     pub(super) never_use_after: Instant,
-}
-
-/// A point in time on both clocks: it has passed when either says so.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Instant {
-    pub(super) monotonic: Duration,
-    pub(super) wall: Option<SystemTime>,
 }
 
 /// When the next early renewal is due.
@@ -100,39 +93,6 @@ impl Life {
             refresh_after: now.after(lifetime - margin),
             never_use_after: now.after(lifetime),
         })
-    }
-}
-
-// === impl Instant ===
-
-impl Instant {
-    pub(super) fn now(clock: &dyn Clock) -> Self {
-        Self {
-            monotonic: clock.monotonic(),
-            wall: Some(clock.wall()),
-        }
-    }
-
-    fn after(self, wait: Duration) -> Self {
-        Self {
-            monotonic: self.monotonic.saturating_add(wait),
-            // A date that no clock can show is left to the monotonic clock.
-            wall: self.wall.and_then(|wall| wall.checked_add(wait)),
-        }
-    }
-
-    pub(super) fn has_passed(self, now: Self) -> bool {
-        let by_wall = matches!((self.wall, now.wall), (Some(at), Some(now)) if now >= at);
-        by_wall || now.monotonic >= self.monotonic
-    }
-
-    /// How long until it passes, by whichever clock comes first.
-    pub(super) fn wait(self, now: Self) -> Duration {
-        let monotonic = self.monotonic.saturating_sub(now.monotonic);
-        match (self.wall, now.wall) {
-            (Some(at), Some(now)) => monotonic.min(at.duration_since(now).unwrap_or_default()),
-            _ => monotonic,
-        }
     }
 }
 

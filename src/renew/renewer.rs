@@ -16,12 +16,15 @@ use tokio::sync::{broadcast, oneshot};
 use super::{
     Event, Renewal, Renewed,
     ask::Flying,
-    cell::{Credential, Entry, Instant, Life},
+    cell::{Credential, Entry, Life},
     flight::Outcome,
     schedule,
     state::State,
 };
-use crate::{Error, clock::Clock};
+use crate::{
+    Error,
+    clock::{Clock, Instant},
+};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 

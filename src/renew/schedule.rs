@@ -10,8 +10,8 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use super::cell::{Due, Entry, Instant, Phase};
-use crate::clock::Clock;
+use super::cell::{Due, Entry, Phase};
+use crate::clock::{Clock, Instant};
 
 /// How often the clocks are looked at: a timer stands still while the machine is suspended, so
 /// this is how late a flag can be set after it.

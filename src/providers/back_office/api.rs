@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
     verdict::{Answer, Endpoint, retry_after},
 };
 use crate::{
-    Error, ErrorKind, Token,
+    Error, ErrorKind,
     providers::attempts::{Attempts, Permit},
 };
 
@@ -40,8 +40,8 @@ pub(super) struct Blocked {
 
 /// Why a request brought nothing.
 pub(super) enum Failure {
-    /// The server said so.
-    Answered(Error),
+    /// The server said so, with this status.
+    Answered(StatusCode, Error),
     /// It was not sent, or it is unknown what the server did.
     Unanswered(Error),
 }
@@ -49,7 +49,7 @@ pub(super) enum Failure {
 impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Answered(error) | Failure::Unanswered(error) => error,
+            Failure::Answered(_, error) | Failure::Unanswered(error) => error,
         }
     }
 }
@@ -77,9 +77,13 @@ impl Inner {
         let uri = settings.uri(endpoint).clone();
         let reply = exchange
             .post(self.client.clone(), uri, credential, body)
-            .await
-            .map_err(Failure::Unanswered)?;
-        drop(permit);
+            .await;
+        // What had no answer in time may still be on its way to the server.
+        let is_late = |error: &Error| error.kind() == ErrorKind::Timeout;
+        if let (Some(permit), false) = (permit, reply.as_ref().is_err_and(is_late)) {
+            permit.answered();
+        }
+        let reply = reply.map_err(Failure::Unanswered)?;
 
         let answer = Answer {
             endpoint,
@@ -93,20 +97,11 @@ impl Inner {
             .and_then(|judge| judge(&answer));
         match overridden.or_else(|| answer.default_verdict()) {
             None => Ok(reply),
-            Some(kind) => Err(Failure::Answered(self.failure(&answer, kind, secrets))),
+            Some(kind) => {
+                let error = self.failure(&answer, kind, secrets);
+                Err(Failure::Answered(answer.status, error))
+            }
         }
-    }
-
-    /// Ends the session of `token` at the server.
-    pub(super) async fn sign_out(&self, token: &Token) -> Result<(), Error> {
-        let mut secrets = self.secrets();
-        secrets.add_token(token);
-        let (name, value) = token.header();
-        let credential = (name.clone(), value.clone());
-        self.send(Endpoint::SignOut, Some(credential), None, &secrets)
-            .await?;
-        self.lineage().signed_out(token.refresh_token());
-        Ok(())
     }
 
     /// Fails if an attempt would be too early now.
@@ -114,7 +109,7 @@ impl Inner {
         let Some(attempts) = self.attempts(endpoint) else {
             return Ok(());
         };
-        self.not_blocked()?;
+        self.not_blocked(endpoint)?;
         attempts
             .check()
             .map_err(|wait| used_up(endpoint, attempts, wait))
@@ -144,9 +139,9 @@ impl Inner {
         let Some(attempts) = self.attempts(endpoint) else {
             return Ok(None);
         };
-        self.not_blocked()?;
+        self.not_blocked(endpoint)?;
         attempts
-            .acquire()
+            .acquire(self.settings.request_timeout)
             .map(Some)
             .map_err(|wait| used_up(endpoint, attempts, wait))
     }
@@ -160,7 +155,7 @@ impl Inner {
         }
     }
 
-    fn not_blocked(&self) -> Result<(), Error> {
+    fn not_blocked(&self, endpoint: Endpoint) -> Result<(), Error> {
         let blocked = *self.blocked();
         let Some(Blocked { kind, until }) = blocked else {
             return Ok(());
@@ -169,7 +164,10 @@ impl Inner {
         if left.is_zero() {
             return Ok(());
         }
-        let message = "the server has blocked further attempts, so none is made";
+        let message = format!(
+            "the server has blocked further attempts, so the {} was not sent",
+            endpoint.name()
+        );
         Err(Error::with_message(kind, message).retry_after(left))
     }
 
@@ -187,7 +185,7 @@ impl Inner {
 
     /// Makes the error for an answer that is a failure, and begins a lock-out if it says so.
     fn failure(&self, answer: &Answer<'_>, kind: ErrorKind, secrets: &Secrets) -> Error {
-        let wait = retry_after(answer.headers, dates::wall(self.clock.wall()));
+        let wait = retry_after(answer.headers, dates::wall(self.clock.wall()), kind);
         let wait = match kind {
             ErrorKind::RateLimited | ErrorKind::Locked => {
                 let wait = wait.unwrap_or(self.settings.lockout);
@@ -230,13 +228,17 @@ fn advice_for(answer: &Answer<'_>, kind: ErrorKind) -> &'static str {
     match (answer.endpoint, kind) {
         (_, ErrorKind::RateLimited) => "rate-limited",
         (_, ErrorKind::Locked) => "the account is locked",
-        (_, ErrorKind::Transport) => "the server could not answer",
+        (_, ErrorKind::Transport) => "the server could not answer, it is tried again",
         (Endpoint::SignIn, ErrorKind::Rejected) => "check the e-mail address and the password",
-        (Endpoint::Refresh, ErrorKind::Rejected) => "the refresh token is not good any more",
-        (Endpoint::Confirm, ErrorKind::CodeRejected | ErrorKind::Rejected) => {
-            "the code was refused"
+        (Endpoint::Refresh, ErrorKind::Rejected) => {
+            "the refresh token is not good any more, so sign in again"
         }
-        (_, ErrorKind::FlowExpired) => "the time for the code is over",
+        (Endpoint::Confirm, ErrorKind::CodeRejected | ErrorKind::Rejected) => {
+            "the code was refused, enter the newest one"
+        }
+        (_, ErrorKind::FlowExpired) => {
+            "the time for the code is over: renew() signs in again, and a new code is sent"
+        }
         (_, ErrorKind::Config) => "there is no such endpoint, is the base URL right?",
         (_, ErrorKind::Protocol) if answer.status.is_redirection() => {
             "redirects are not followed, is the base URL right?"
@@ -245,7 +247,7 @@ fn advice_for(answer: &Answer<'_>, kind: ErrorKind) -> &'static str {
             "access is forbidden; is the account blocked, or this network address?"
         }
         (_, ErrorKind::Protocol) => {
-            "this status was not expected; a classifier can say what it means"
+            "this status was not expected: a classifier can say what it means"
         }
         _ => "the classifier says so",
     }

@@ -2,6 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
+use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
@@ -14,7 +15,9 @@ use super::{
     service::Inner,
     verdict::Endpoint,
 };
-use crate::{BoxError, Code, CodeRequest, Error, ErrorKind, Renewal, Renewed, Token};
+use crate::{
+    BoxError, Code, CodeRequest, Error, ErrorKind, Renewal, Renewed, Token, clock::Instant,
+};
 
 type CodeService = BoxCloneSyncService<CodeRequest, Code, BoxError>;
 
@@ -30,8 +33,8 @@ enum Refreshed {
 /// What asking for a code came to.
 enum Confirmed {
     Tokens(Tokens),
-    /// It took too long: what the sign-in gave for it has expired.
-    Expired(Error),
+    /// It took too long: what the sign-in gave for it has expired. With the status that said so.
+    Expired(Option<StatusCode>, Error),
 }
 
 impl Inner {
@@ -80,7 +83,7 @@ impl Inner {
             .send(Endpoint::Refresh, None, Some(body), &secrets)
             .await
         {
-            Err(Failure::Answered(error)) if error.kind() == ErrorKind::Rejected => {
+            Err(Failure::Answered(_, error)) if error.kind() == ErrorKind::Rejected => {
                 self.lineage().dead(&refresh);
                 return Ok(Refreshed::Dead(refresh, Some(error)));
             }
@@ -98,18 +101,28 @@ impl Inner {
         dead: Option<&SecretString>,
     ) -> Result<Renewed, Error> {
         let mut refused = Vec::new();
-        let mut expired_before = false;
+        let mut expired = None;
         loop {
             // Nobody is signed in who has just signed out.
             unless_abandoned(renewal, std::future::ready(())).await?;
+            self.check(Endpoint::SignIn)?;
+            if self.codes.is_some() {
+                // No code shall be mailed that cannot be sent back.
+                self.check(Endpoint::Confirm)?;
+            }
             let step = match self.present_password().await? {
                 SignedIn::Tokens(tokens) => return self.hand_out(dead, tokens, true),
                 SignedIn::TwoFactor(step) => step,
             };
             match self.confirm(renewal, &step, &mut refused).await? {
                 Confirmed::Tokens(tokens) => return self.hand_out(dead, tokens, true),
-                Confirmed::Expired(error) if expired_before => return Err(error),
-                Confirmed::Expired(_) => expired_before = true,
+                Confirmed::Expired(status, error) => match (expired, status) {
+                    (None, _) => expired = Some(status),
+                    (Some(Some(StatusCode::NOT_FOUND)), Some(StatusCode::NOT_FOUND)) => {
+                        return Err(no_confirm_endpoint(error));
+                    }
+                    (Some(_), _) => return Err(error),
+                },
             }
         }
     }
@@ -141,10 +154,11 @@ impl Inner {
         })?;
         let mut secrets = self.secrets();
         secrets.add_secret(&step.token);
-        let now = self.clock.monotonic();
-        let deadline = step.time_left.map(|left| now.saturating_add(left));
-        let time_left = || deadline.map(|deadline| deadline.saturating_sub(self.clock.monotonic()));
-        let expired = || Confirmed::Expired(too_late());
+        // By both clocks: one stands still while the machine is suspended, one can be set.
+        let now = || Instant::now(&*self.clock);
+        let deadline = step.time_left.map(|left| now().after(left));
+        let time_left = || deadline.map(|deadline| deadline.wait(now()));
+        let expired = || Confirmed::Expired(None, too_late());
 
         loop {
             if time_left() == Some(Duration::ZERO) {
@@ -160,16 +174,16 @@ impl Inner {
             let asking = self.ask(codes.clone(), request, &secrets);
             let code = unless_abandoned(renewal, asking).await??;
             secrets.add(code.expose());
+            if time_left() == Some(Duration::ZERO) {
+                return Ok(expired());
+            }
             if refused
                 .iter()
                 .any(|before| before.expose() == code.expose())
             {
-                let message = "the code service gave a code that was refused before: it is not \
-                               sent again";
-                return Err(Error::with_message(ErrorKind::CodeRejected, message));
-            }
-            if time_left() == Some(Duration::ZERO) {
-                return Ok(expired());
+                // It counts, so that a service that knows no other is not asked for ever.
+                self.refused(refused, code, repeated())?;
+                continue;
             }
 
             let body = json(&[
@@ -181,15 +195,14 @@ impl Inner {
                 .await;
             let reply = match sent {
                 Ok(reply) => reply,
-                Err(Failure::Answered(error)) => match error.kind() {
+                Err(Failure::Answered(status, error)) => match error.kind() {
                     ErrorKind::CodeRejected | ErrorKind::Rejected => {
-                        refused.push(code);
-                        if refused.len() < self.settings.max_2fa_attempts as usize {
-                            continue;
-                        }
-                        return Err(out_of_attempts(refused.len(), error));
+                        self.refused(refused, code, error)?;
+                        continue;
                     }
-                    ErrorKind::FlowExpired => return Ok(Confirmed::Expired(error)),
+                    ErrorKind::FlowExpired => {
+                        return Ok(Confirmed::Expired(Some(status), error));
+                    }
                     _ => return Err(error),
                 },
                 Err(Failure::Unanswered(error)) => return Err(error),
@@ -198,6 +211,20 @@ impl Inner {
             return Tokens::read(&reply.body, Endpoint::Confirm.name(), timing)
                 .map(Confirmed::Tokens);
         }
+    }
+
+    /// Counts a wrong `code`. Fails if there is no attempt left.
+    fn refused(&self, refused: &mut Vec<Code>, code: Code, why: Error) -> Result<(), Error> {
+        refused.push(code);
+        if refused.len() < self.settings.max_2fa_attempts as usize {
+            return Ok(());
+        }
+        let message = format!(
+            "{} codes were wrong, and no more are tried: renew() signs in again, and a new code is \
+             sent",
+            refused.len()
+        );
+        Err(Error::with_message(ErrorKind::CodeRejected, message).caused_by(why))
     }
 
     async fn ask(
@@ -212,12 +239,12 @@ impl Inner {
             Some(Err(error)) => {
                 return Err(Error::with_message(
                     ErrorKind::CodeUnavailable,
-                    "the code service failed",
+                    "the code service failed: mend it, then renew() asks again",
                 )
                 .caused_by(quotable(&*error, secrets)));
             }
             None => format!(
-                "the code service gave no code within {} s",
+                "the code service gave no code within {} s: renew() asks again",
                 wait.as_secs_f64()
             ),
         };
@@ -294,11 +321,18 @@ fn no_relogin(why: Option<Error>) -> Error {
 }
 
 fn too_late() -> Error {
-    let message = "the code came after the sign-in had expired, twice: answer sooner";
+    let message = "the time for the code was over before it came, twice: renew() signs in again, \
+                   and a new code is sent, which must be entered sooner";
     Error::with_message(ErrorKind::FlowExpired, message)
 }
 
-fn out_of_attempts(attempts: usize, last: Error) -> Error {
-    let message = format!("the server refused {attempts} codes, and no more are tried");
-    Error::with_message(ErrorKind::CodeRejected, message).caused_by(last)
+fn repeated() -> Error {
+    let message = "the code was refused before, so it was not sent again";
+    Error::with_message(ErrorKind::CodeRejected, message)
+}
+
+fn no_confirm_endpoint(why: Error) -> Error {
+    let message = "the confirmation of the code failed (404) after two sign-ins: there is no such \
+                   endpoint, is path(Endpoint::Confirm, ..) right?";
+    Error::with_message(ErrorKind::Config, message).caused_by(why)
 }

@@ -141,6 +141,7 @@ mod fields;
 mod flow;
 mod lineage;
 mod service;
+mod sign_out;
 mod verdict;
 
 pub use self::{

@@ -31,7 +31,7 @@ use crate::{
 /// lock-outs and the order of the refresh tokens.
 #[derive(Clone)]
 pub struct BackOffice {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
 /// What all clones share.

@@ -7,8 +7,7 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use super::dates;
 use crate::ErrorKind;
 
-/// The longest wait that a server is obeyed in.
-const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// An endpoint of the Back Office API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,9 +117,17 @@ impl fmt::Debug for Answer<'_> {
 
 /// Says how long `Retry-After` asks to wait: in seconds, or until a date by the server's own clock.
 ///
-/// The longest of several counts, up to an hour. No wait at all (0, or a date in the past) is as
+/// The longest of several counts, up to an hour, or a day for an account that is locked. No wait at all (0, or a date in the past) is as
 /// good as no header: a server that has just refused for coming too often does not mean "now".
-pub(super) fn retry_after(headers: &HeaderMap, local: dates::Nanos) -> Option<Duration> {
+pub(super) fn retry_after(
+    headers: &HeaderMap,
+    local: dates::Nanos,
+    kind: ErrorKind,
+) -> Option<Duration> {
+    let longest = match kind {
+        ErrorKind::Locked => HOUR * 24,
+        _ => HOUR,
+    };
     let now = dates::sent_at(headers).unwrap_or(local);
     let wait = |text: &str| match text.trim() {
         digits if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -135,7 +142,7 @@ pub(super) fn retry_after(headers: &HeaderMap, local: dates::Nanos) -> Option<Du
         .filter_map(|value| wait(value.to_str().ok()?))
         .max()
         .filter(|wait| !wait.is_zero())
-        .map(|wait| wait.min(LONGEST_WAIT))
+        .map(|wait| wait.min(longest))
 }
 
 #[cfg(test)]
@@ -146,7 +153,7 @@ mod tests {
     fn retry_after_is_read_in_every_form() {
         let date = "Sat, 01 Jan 2022 00:00:00 GMT";
         let local = dates::parse("2022-01-01T00:00:30Z", true).unwrap();
-        let hour = LONGEST_WAIT.as_secs();
+        let hour = HOUR.as_secs();
         for (values, with_date, expected) in [
             (&[][..], true, None),
             (&["120"], true, Some(120)),
@@ -172,8 +179,15 @@ mod tests {
             for value in values {
                 headers.append(RETRY_AFTER, value.parse().unwrap());
             }
-            let wait = retry_after(&headers, local).map(|wait| wait.as_secs());
-            assert_eq!(wait, expected, "{values:?} {with_date}");
+            let wait = |kind| retry_after(&headers, local, kind).map(|wait| wait.as_secs());
+            for kind in [ErrorKind::RateLimited, ErrorKind::Transport] {
+                assert_eq!(wait(kind), expected, "{values:?} {with_date}");
+            }
+            let expected = match expected {
+                Some(seconds) if seconds == hour => Some(24 * hour),
+                other => other,
+            };
+            assert_eq!(wait(ErrorKind::Locked), expected, "{values:?} {with_date}");
         }
     }
 }

@@ -102,11 +102,7 @@ async fn codes_are_refused_only_so_often() {
     ]);
     let person = Person::new(["1", "2", "3", "4"]);
     let result = first(&server.builder().person(&person).build().unwrap()).await;
-    let error = assert_fails(
-        result,
-        ErrorKind::CodeRejected,
-        "the server refused 3 codes",
-    );
+    let error = assert_fails(result, ErrorKind::CodeRejected, "3 codes were wrong");
     let last = std::error::Error::source(&error).unwrap().to_string();
     assert!(last.contains("the server says: Wrong code"), "{last}");
     assert_eq!(server.calls(), "signin confirm confirm confirm");
@@ -122,11 +118,24 @@ async fn codes_are_refused_only_so_often() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_code_is_never_sent_again() {
+    // Typed again it counts, and another one is asked for.
+    let server = Server::new([sample_two_factor(), answer(401, ""), answer(200, pair(1))]);
+    let person = Person::new(["1", " 1\n", "2"]);
+    first(&server.builder().person(&person).build().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(server.calls(), "signin confirm confirm");
+    assert_eq!(server.sent(2, "code"), "2");
+    assert_eq!(person.attempts(), [1, 2, 3]);
+
     let server = Server::new([sample_two_factor(), answer(401, "")]);
-    let person = Person::new(["1", " 1\n"]);
+    let person = Person::new(["1", "1", "1", "2"]);
     let result = first(&server.builder().person(&person).build().unwrap()).await;
-    assert_fails(result, ErrorKind::CodeRejected, "refused before");
+    let error = assert_fails(result, ErrorKind::CodeRejected, "3 codes were wrong");
+    let why = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(why, "the code was refused before, so it was not sent again");
     assert_eq!(server.calls(), "signin confirm");
+    assert_eq!(person.attempts(), [1, 2, 3]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,7 +157,7 @@ async fn a_flow_that_expires_while_a_person_types_is_begun_again_once() {
     let server = Server::new([two_factor(soon), two_factor("2022-01-01T00:04:00Z")]);
     let person = Person::slow([(121, "1"), (121, "2")]);
     let result = first(&server.builder().person(&person).build().unwrap()).await;
-    assert_fails(result, ErrorKind::FlowExpired, "answer sooner");
+    assert_fails(result, ErrorKind::FlowExpired, "over before it came, twice");
     assert_eq!(server.calls(), "signin signin");
 }
 
@@ -175,11 +184,15 @@ async fn a_flow_that_the_server_has_forgotten_is_begun_again_once() {
         ]);
         let person = Person::new(["1", "2", "3"]);
         let result = first(&server.builder().person(&person).build().unwrap()).await;
-        assert_fails(
-            result,
-            ErrorKind::FlowExpired,
-            "the time for the code is over",
-        );
+        let (kind, text) = match status {
+            // Twice at once: it is not the flow that the server does not know.
+            404 => (ErrorKind::Config, "is path(Endpoint::Confirm, ..) right?"),
+            _ => (
+                ErrorKind::FlowExpired,
+                "the confirmation of the code failed (410): the time for the code is over: renew()",
+            ),
+        };
+        assert_fails(result, kind, text);
         assert_eq!(server.calls(), "signin confirm signin confirm");
     }
 }
@@ -196,7 +209,7 @@ async fn refused_codes_are_counted_across_sign_ins() {
     let person = Person::new(["1", "2", "3"]);
     let builder = server.builder().person(&person).max_2fa_attempts(2);
     let result = first(&builder.build().unwrap()).await;
-    assert_fails(result, ErrorKind::CodeRejected, "refused 2 codes");
+    assert_fails(result, ErrorKind::CodeRejected, "2 codes were wrong");
     assert_eq!(server.calls(), "signin confirm confirm signin confirm");
     assert_eq!(person.attempts(), [1, 2, 2]);
 }
@@ -261,4 +274,30 @@ async fn two_people_are_never_asked_at_once() {
     let (one, two) = tokio::join!(first(&back_office), first(&back_office));
     assert!(one.is_ok() && two.is_ok());
     assert_eq!(server.calls(), "signin confirm signin confirm");
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test]
+async fn the_time_for_a_code_runs_while_the_machine_is_suspended() {
+    let clock = crate::testing::FakeClock::new();
+    let details = json!({"token": FLOW, "expiresAt": "2022-01-01T00:02:00Z"});
+    let body = json!({"2faRequired": true, "2faDetails": details}).to_string();
+    let date = ("date", "Sat, 01 Jan 2022 00:00:00 GMT".to_owned());
+    let flow = || Act::Answer(200, vec![date.clone()], body.clone());
+    let server = Server::new([flow(), flow(), answer(200, pair(1))]);
+    let (suspended, asked) = (clock.clone(), Arc::new(Mutex::new(Vec::new())));
+    let noted = asked.clone();
+    let codes = service_fn(move |request: CodeRequest| {
+        let mut asked = noted.lock().unwrap();
+        asked.push(request.time_left());
+        if asked.len() == 1 {
+            suspended.suspend(Duration::from_secs(3600));
+        }
+        async move { Ok::<_, BoxError>(Code::new("1")?) }
+    });
+    let builder = server.builder().clock(clock).code_service(codes);
+    first(&builder.build().unwrap()).await.unwrap();
+    assert_eq!(server.calls(), "signin signin confirm");
+    let two_minutes = Some(Duration::from_secs(120));
+    assert_eq!(*asked.lock().unwrap(), [two_minutes, two_minutes]);
 }

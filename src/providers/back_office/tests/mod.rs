@@ -30,7 +30,9 @@ mod overtaken;
 mod refresh;
 mod requests;
 mod secrets;
+mod sessions;
 mod settings;
+mod sign_out;
 
 const EMAIL: &str = "foo@bar.com";
 const PASSWORD: &str = "Secret123";

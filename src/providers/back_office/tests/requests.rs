@@ -64,37 +64,6 @@ async fn a_sign_out_carries_the_token_and_no_body() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sign_out_of_a_dead_token_is_done_and_other_failures_are_told() {
-    for (act, expected) in [
-        (answer(204, ""), None),
-        (answer(401, ""), None),
-        (answer(403, ""), Some(ErrorKind::Protocol)),
-        (answer(404, ""), Some(ErrorKind::Config)),
-        (answer(429, ""), Some(ErrorKind::RateLimited)),
-        (answer(500, ""), Some(ErrorKind::Transport)),
-        (refuse("no"), Some(ErrorKind::Transport)),
-        (Act::Hang, Some(ErrorKind::Timeout)),
-    ] {
-        let server = Server::new([act, signed_in(1)]);
-        let back_office = server.back_office();
-        let result = back_office.sign_out(&held("refresh-0")).await;
-        assert_eq!(result.err().map(|error| error.kind()), expected);
-        // A sign-out never locks anybody out.
-        first(&back_office).await.unwrap();
-        assert_eq!(server.calls(), "signout signin");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refresh_token_that_was_signed_out_is_not_presented() {
-    let server = Server::new([answer(200, ""), signed_in(1)]);
-    let back_office = server.back_office();
-    back_office.sign_out(&held("refresh-0")).await.unwrap();
-    again(&back_office, &held("refresh-0")).await.unwrap();
-    assert_eq!(server.calls(), "signout signin");
-}
-
-#[tokio::test(start_paused = true)]
 async fn redirects_are_not_followed() {
     for status in [301, 302, 303, 307, 308] {
         for location in [
