@@ -105,6 +105,9 @@ impl CodeRequest {
     }
 
     /// Returns the number of this attempt. From 2 on, the code given before was refused.
+    ///
+    /// It stays the same where the time for the last code was over before it came: a new code has
+    /// been sent then, and the old one is worth nothing.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt

@@ -114,7 +114,9 @@ impl BackOfficeBuilder {
 
     /// Sets the service that is asked for a code when the server wants one.
     ///
-    /// Without it, such a sign-in fails as [`ErrorKind::CodeRequired`].
+    /// Without it, such a sign-in fails as [`ErrorKind::CodeRequired`]. Its future is dropped when
+    /// [`code_timeout`](Self::code_timeout) is over or nobody wants the token any more. It must not
+    /// use a [session](super#sessions) of this `BackOffice`.
     pub fn code_service<C>(mut self, codes: C) -> Self
     where
         C: Service<CodeRequest, Response = Code> + Clone + Send + Sync + 'static,
@@ -156,7 +158,7 @@ impl BackOfficeBuilder {
         self
     }
 
-    /// Sets how many sign-ins are sent in any 60 s. Default: 5, as the vendor documents.
+    /// Sets how many sign-ins are sent in any 60 s at most. Default: 5, as the vendor documents.
     ///
     /// The limits hold for all clones together, and not across processes.
     pub fn sign_in_limit(mut self, attempts: u32) -> Self {
@@ -164,13 +166,13 @@ impl BackOfficeBuilder {
         self
     }
 
-    /// Sets how many codes are sent in any 60 s. Default: 3, as the vendor documents.
+    /// Sets how many codes are sent in any 60 s at most. Default: 3, as the vendor documents.
     pub fn confirm_limit(mut self, attempts: u32) -> Self {
         self.confirm_limit = attempts;
         self
     }
 
-    /// Sets how many refreshes are sent in any 60 s. Default: 5, as the vendor documents.
+    /// Sets how many refreshes are sent in any 60 s at most. Default: 5, as the vendor documents.
     pub fn refresh_limit(mut self, attempts: u32) -> Self {
         self.refresh_limit = attempts;
         self
@@ -183,7 +185,7 @@ impl BackOfficeBuilder {
         self
     }
 
-    /// Sets how many refused codes one renewal may have. Default: 3 (assumed).
+    /// Sets how many wrong codes one renewal may have. Default: 3 (assumed).
     pub fn max_2fa_attempts(mut self, attempts: u32) -> Self {
         self.max_2fa_attempts = attempts;
         self
@@ -217,7 +219,8 @@ impl BackOfficeBuilder {
         self
     }
 
-    /// Sets how long the code service may take for one code. Default: 5 min.
+    /// Sets how long the code service may take for one code, after which its future is dropped.
+    /// Default: 5 min.
     pub fn code_timeout(mut self, timeout: Duration) -> Self {
         self.code_timeout = timeout;
         self

@@ -54,10 +54,29 @@
 //!    [`allow_relogin`](BackOfficeBuilder::allow_relogin) is off.
 //! 3. If the server asks for a code, the code service is asked: up to
 //!    [`max_2fa_attempts`](BackOfficeBuilder::max_2fa_attempts) times, while what the server gave
-//!    for it lives. A code that was refused is never sent again. If it has expired when the code
-//!    comes, the password is presented once more and a new code asked for. The code service is not
-//!    cut short by that: a person has until
-//!    [`code_timeout`](BackOfficeBuilder::code_timeout), and one question is asked at a time.
+//!    for it lives. A code that was refused is never sent again; typed again it counts as an
+//!    attempt. If the time is over when the code comes, the password is presented once more: the
+//!    server sends a new code, and the code service is asked for that. It is not cut short before:
+//!    a person has until [`code_timeout`](BackOfficeBuilder::code_timeout), when the future of the
+//!    code service is dropped.
+//!
+//! After [`CodeRejected`](crate::ErrorKind::CodeRejected),
+//! [`CodeUnavailable`](crate::ErrorKind::CodeUnavailable) and
+//! [`FlowExpired`](crate::ErrorKind::FlowExpired) a session asks nobody for 5 minutes.
+//! [`renew`](crate::Session::renew) or [`clear`](crate::Session::clear) ends that.
+//!
+//! # Sessions
+//!
+//! [`BackOffice::session`] returns a builder with origin, sign-out, clock and deadline set. A plain
+//! `Session::builder(back_office)` has a deadline of 30 s, which is too short for a person: set
+//! `.flight_timeout(back_office.worst_case())` there.
+//!
+//! A code service must not use a session of the same `BackOffice`, to read a mailbox say: that
+//! session may have to sign in, and would wait for the very prompt that waits for it.
+//!
+//! Signing out gives the refresh token up before anything can fail: no renewal presents it again.
+//! If the access token has expired by then (`401`), the refresh token may still live at the server,
+//! so it is traded once, within the limit, and the new access token is signed out.
 //!
 //! Refreshes of one `BackOffice` and its clones run one after the other. So do sign-ins, as one
 //! person is asked one thing at a time: several sessions of one `BackOffice` queue for the prompt,
@@ -87,9 +106,9 @@
 //! | status | `signin` | `2fa/confirm` | `refresh` | `signout` |
 //! | --- | --- | --- | --- | --- |
 //! | 400, 422 | `Rejected` | ask for another code | sign in | `Protocol` |
-//! | 401 | `Rejected` | ask for another code | sign in | done |
+//! | 401 | `Rejected` | ask for another code | sign in | see [sessions](#sessions) |
 //! | 403 | `Protocol` | ask for another code | sign in | `Protocol` |
-//! | 404 | `Config` | sign in once more | `Config` | `Config` |
+//! | 404 | `Config` | sign in once more, then `Config` | `Config` | `Config` |
 //! | 405 | `Config` | `Config` | `Config` | `Config` |
 //! | 410 | `Protocol` | sign in once more | `Protocol` | `Protocol` |
 //! | 423 | `Locked` | `Locked` | `Locked` | `Locked` |
@@ -106,10 +125,15 @@
 //!
 //! The vendor allows 5 sign-ins, 3 codes and 5 refreshes a minute, and then blocks the account. So
 //! no more than that is sent in any 60 s: a renewal that would need one more fails at once as
-//! [`RateLimited`](crate::ErrorKind::RateLimited) and says how long to wait. After `429` and `423`
-//! nothing is sent to these three endpoints until `Retry-After` is over (up to 1 h; seconds, or a
-//! date by the server's own `Date`), or for [`lockout`](BackOfficeBuilder::lockout) if there is
-//! none, it cannot be read, or it has passed already.
+//! [`RateLimited`](crate::ErrorKind::RateLimited) and says how long to wait. An attempt that had no
+//! answer in time may arrive later, so it counts for
+//! [`request_timeout`](BackOfficeBuilder::request_timeout) longer. While no code may be sent, no
+//! password is presented either, if there is a code service: the server would mail a code in vain.
+//!
+//! After `429` and `423` nothing is sent to these three endpoints until `Retry-After` is over (up
+//! to 1 h, or 24 h for `423`; seconds, or a date by the server's own `Date`), or for
+//! [`lockout`](BackOfficeBuilder::lockout) if there is none, it cannot be read, or it has passed
+//! already.
 //!
 //! # Lifetimes
 //!

@@ -81,8 +81,8 @@ impl BackOffice {
     /// Creates a builder of a session that signs in here: its origin, sign-out service, clock and
     /// deadline are set.
     ///
-    /// The deadline of one renewal is the longest that it can take, with every exchange and every
-    /// code taking all the time that they may. Set the origin of the API as well if it is another.
+    /// The deadline of one renewal is its [worst case](Self::worst_case). Set the origin of the API
+    /// as well if it is another. Finish with [`build`](SessionBuilder::build).
     pub fn session(&self) -> SessionBuilder {
         let back_office = self.clone();
         let sign_outs = tower::service_fn(move |sign_out: SignOut| {
@@ -108,13 +108,15 @@ impl BackOffice {
 
     /// Ends the session that `token` belongs to, at the server.
     ///
-    /// A token that is dead already (`401`) counts as done. The refresh token of `token` is never
-    /// presented again.
+    /// No renewal presents the refresh token of `token` again, whatever comes of this. If the access
+    /// token is dead already (`401`), the refresh token is traded once for another to sign out with,
+    /// within the limit; if it is dead as well, the sign-out is done.
     ///
     /// # Errors
     ///
-    /// The future fails with what went wrong; a sign-out is not tried again. It has no limit of its
-    /// own, and is sent during a lock-out as well.
+    /// The future fails with what went wrong; a sign-out is not tried again. Then the session may
+    /// still live at the server, until its tokens expire. A sign-out has no limit of its own, and is
+    /// sent during a lock-out as well.
     ///
     /// # Cancel safety
     ///

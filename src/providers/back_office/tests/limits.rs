@@ -15,7 +15,7 @@ async fn the_documented_limits_are_kept_per_endpoint() {
     let error = assert_fails(
         first(&back_office).await,
         ErrorKind::RateLimited,
-        "5 sign-ins a minute are allowed and used up: rate-limited, try again in 61 s",
+        "no more than 5 sign-ins in any 60 s are allowed: rate-limited, try again in 61 s",
     );
     tokio::time::advance(error.retry_after_hint().unwrap()).await;
     assert_fails(first(&back_office).await, ErrorKind::Transport, "");
@@ -35,7 +35,7 @@ async fn nobody_is_asked_for_a_code_that_cannot_be_sent() {
     let person = Person::new(["1", "2", "3", "4"]);
     let back_office = server.builder().person(&person).build().unwrap();
     assert_fails(first(&back_office).await, ErrorKind::CodeRejected, "");
-    let text = "3 confirmations of a code a minute are allowed and used up";
+    let text = "no more than 3 confirmations of a code in any 60 s are allowed";
     assert_fails(first(&back_office).await, ErrorKind::RateLimited, text);
     assert_eq!(person.attempts(), [1, 2, 3]);
     // Nor is one mailed.
@@ -253,4 +253,15 @@ async fn the_longest_lock_out_harms_nobody() {
         assert_fails(result, ErrorKind::RateLimited, "try again in 1844674407");
     }
     assert_eq!(server.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_server_says_is_no_sentence_of_its_own() {
+    for said in ["Too many.", "Too many!", "Too many ...", "Too many"] {
+        let server = Server::new([answer(429, json!({"message": said}))]);
+        let error = first(&server.back_office()).await.unwrap_err();
+        let text = "the sign-in failed (429): rate-limited; the server says: Too many, try again \
+                    in 600 s";
+        assert_eq!(error.to_string(), text);
+    }
 }
