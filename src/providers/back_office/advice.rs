@@ -34,7 +34,7 @@ pub(super) struct Secrets(Vec<SecretString>);
 enum Author {
     /// The server, which has seen the secrets and may repeat them in any form.
     Server,
-    /// The client or the code service, whose texts name things: `UnknownIssuer`, `DNS`.
+    /// The client or the code service, whose texts name things: `UnknownIssuer`, `CODE_COMMAND`.
     Library,
 }
 
@@ -212,7 +212,11 @@ fn wipe(value: &mut Value) {
 /// Whether `text` is nothing but words of a language, as people write them: no encoding of
 /// anything looks like that.
 fn is_plain(text: &str, author: Author) -> bool {
-    let is_allowed = |c: char| c.is_ascii_alphanumeric() || " .,:!?'()-".contains(c);
+    let marks = match author {
+        Author::Server => " .,:!?'()-",
+        Author::Library => " .,:!?'()-;`_",
+    };
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
     text.len() <= LONGEST
         && text.chars().all(is_allowed)
         && text.chars().filter(char::is_ascii_digit).count() <= MOST_DIGITS
@@ -231,10 +235,10 @@ fn is_word(word: &str, author: Author) -> bool {
     if is_number || word.get(1..).is_none_or(is_lower) {
         return true;
     }
-    let is_acronym = || word.len() <= 4 && word.bytes().all(|byte| byte.is_ascii_uppercase());
+    let is_constant = || word.len() <= 8 && word.bytes().all(|byte| byte.is_ascii_uppercase());
     // A capital after three letters at least: what is encoded has them anywhere.
     let is_name = || humps(word).all(|hump| hump.len() >= 3 && is_lower(&hump[1..]));
-    author == Author::Library && (is_acronym() || is_name())
+    author == Author::Library && (is_constant() || is_name())
 }
 
 /// Splits `UnknownIssuer` before its capitals.
@@ -425,6 +429,9 @@ mod tests {
             ("invalid peer certificate: UnknownIssuer", true),
             ("client error (Connect)", true),
             ("DNS error", true),
+            ("set `CODE_COMMAND`; there is no terminal", true),
+            ("sent KNSWG4TFOQYTEMY", false),
+            ("sent ABCDEFGHIJ", false),
             ("sent U2VjcmV0", false),
             ("sent aGVsbG", false),
             ("no mail for the secret", false),
