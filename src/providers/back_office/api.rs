@@ -217,7 +217,7 @@ impl Inner {
 
 fn used_up(endpoint: Endpoint, attempts: &Attempts, wait: Duration) -> Error {
     let message = format!(
-        "no more than {} {} in any 60 s are allowed: rate-limited",
+        "no more than {} {} a minute are allowed: rate-limited",
         attempts.limit(),
         endpoint.plural()
     );

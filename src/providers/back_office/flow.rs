@@ -220,8 +220,8 @@ impl Inner {
             return Ok(());
         }
         let message = format!(
-            "{} codes were wrong, and no more are tried: renew() signs in again, and a new code is \
-             sent",
+            "the server refused {} codes, those given twice included, and no more are tried: \
+             renew() signs in again, and a new code is sent",
             refused.len()
         );
         Err(Error::with_message(ErrorKind::CodeRejected, message).caused_by(why))

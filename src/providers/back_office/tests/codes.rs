@@ -102,7 +102,11 @@ async fn codes_are_refused_only_so_often() {
     ]);
     let person = Person::new(["1", "2", "3", "4"]);
     let result = first(&server.builder().person(&person).build().unwrap()).await;
-    let error = assert_fails(result, ErrorKind::CodeRejected, "3 codes were wrong");
+    let error = assert_fails(
+        result,
+        ErrorKind::CodeRejected,
+        "the server refused 3 codes",
+    );
     let last = std::error::Error::source(&error).unwrap().to_string();
     assert!(last.contains("the server says: Wrong code"), "{last}");
     assert_eq!(server.calls(), "signin confirm confirm confirm");
@@ -131,7 +135,11 @@ async fn a_refused_code_is_never_sent_again() {
     let server = Server::new([sample_two_factor(), answer(401, "")]);
     let person = Person::new(["1", "1", "1", "2"]);
     let result = first(&server.builder().person(&person).build().unwrap()).await;
-    let error = assert_fails(result, ErrorKind::CodeRejected, "3 codes were wrong");
+    let error = assert_fails(
+        result,
+        ErrorKind::CodeRejected,
+        "the server refused 3 codes",
+    );
     let why = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(why, "the code was refused before, so it was not sent again");
     assert_eq!(server.calls(), "signin confirm");
@@ -209,7 +217,7 @@ async fn refused_codes_are_counted_across_sign_ins() {
     let person = Person::new(["1", "2", "3"]);
     let builder = server.builder().person(&person).max_2fa_attempts(2);
     let result = first(&builder.build().unwrap()).await;
-    assert_fails(result, ErrorKind::CodeRejected, "2 codes were wrong");
+    assert_fails(result, ErrorKind::CodeRejected, "refused 2 codes");
     assert_eq!(server.calls(), "signin confirm confirm signin confirm");
     assert_eq!(person.attempts(), [1, 2, 2]);
 }

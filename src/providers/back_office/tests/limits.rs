@@ -15,7 +15,7 @@ async fn the_documented_limits_are_kept_per_endpoint() {
     let error = assert_fails(
         first(&back_office).await,
         ErrorKind::RateLimited,
-        "no more than 5 sign-ins in any 60 s are allowed: rate-limited, try again in 61 s",
+        "no more than 5 sign-ins a minute are allowed: rate-limited, try again in 61 s",
     );
     tokio::time::advance(error.retry_after_hint().unwrap()).await;
     assert_fails(first(&back_office).await, ErrorKind::Transport, "");
@@ -35,7 +35,7 @@ async fn nobody_is_asked_for_a_code_that_cannot_be_sent() {
     let person = Person::new(["1", "2", "3", "4"]);
     let back_office = server.builder().person(&person).build().unwrap();
     assert_fails(first(&back_office).await, ErrorKind::CodeRejected, "");
-    let text = "no more than 3 confirmations of a code in any 60 s are allowed";
+    let text = "no more than 3 confirmations of a code a minute are allowed";
     assert_fails(first(&back_office).await, ErrorKind::RateLimited, text);
     assert_eq!(person.attempts(), [1, 2, 3]);
     // Nor is one mailed.

@@ -344,7 +344,7 @@ async fn a_dropped_renewal_counts_and_leaves_the_way_free() {
     let error = assert_fails(
         again(&back_office, &token).await,
         ErrorKind::RateLimited,
-        "no more than 2 refreshes in any 60 s are allowed: rate-limited, try again in 61 s",
+        "no more than 2 refreshes a minute are allowed: rate-limited, try again in 61 s",
     );
     assert_eq!(
         error.retry_after_hint(),
