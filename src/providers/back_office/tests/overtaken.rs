@@ -186,3 +186,23 @@ async fn after_another_sessions_sign_in_its_refresh_token_is_used() {
     assert_eq!(server.sent(3, "refreshToken"), "refresh-1");
     assert_eq!(person.attempts(), [1]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn clearing_during_a_confirmation_presents_no_password_again() {
+    let second = Duration::from_secs(1);
+    let server = Server::new([
+        sample_two_factor(),
+        Act::Later(second, 410, String::new()),
+        signed_in(1),
+    ]);
+    let person = Person::new(["1"]);
+    let back_office = server.builder().person(&person).build().unwrap();
+    let session = back_office.session().build().unwrap();
+    let waiting = session.clone();
+    let waiting = tokio::spawn(async move { waiting.token().await });
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    session.clear();
+    assert_cleared(waiting.await.unwrap());
+    later().await;
+    assert_eq!(server.calls(), "signin confirm");
+}
