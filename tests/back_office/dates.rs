@@ -76,7 +76,7 @@ async fn dates_that_are_placeholders_are_warned_of_and_the_token_is_used_until_a
 }
 
 #[tokio::test]
-async fn a_token_without_an_end_is_used_until_a_401_without_a_warning() {
+async fn a_token_without_an_end_is_used_until_a_401_with_a_warning() {
     guarded(async {
         let desk = Desk::open(Simulator::builder(), |settings| settings.strict_dates(true)).await;
         desk.server.inject(Endpoint::Signin, Fault::NoExpiry);
@@ -88,6 +88,8 @@ async fn a_token_without_an_end_is_used_until_a_401_without_a_warning() {
         assert_eq!(desk.traffic(), (1, 0, 1));
         let event = events.next().await;
         assert!(matches!(event, Some(Event::SignedIn { .. })), "{event:?}");
+        let event = events.next().await;
+        assert!(matches!(event, Some(Event::Warned { .. })), "{event:?}");
         let event = events.next().await;
         assert!(matches!(event, Some(Event::Renewed { .. })), "{event:?}");
     })

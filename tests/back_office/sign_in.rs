@@ -132,15 +132,24 @@ async fn signing_out_revokes_at_the_server_and_a_second_time_does_nothing() {
 }
 
 #[tokio::test]
-async fn signing_out_with_a_token_that_is_dead_already_is_done() {
+async fn signing_out_with_a_token_that_is_dead_already_ends_its_refresh_token() {
     guarded(async {
         let desk = Desk::open(Simulator::builder(), |settings| settings).await;
         desk.works().await;
-        desk.server.revoke_access_tokens();
+        desk.server.expire_access_tokens();
         desk.session.sign_out().await.unwrap();
         let counts = desk.counts();
-        assert_eq!((counts.signouts, counts.signouts_ok), (1, 0));
-        assert_eq!(desk.traffic(), (1, 0, 0));
+        assert_eq!((counts.signouts, counts.signouts_ok), (2, 1));
+        assert_eq!(desk.traffic(), (1, 0, 1));
+
+        // Dead on both sides.
+        desk.works().await;
+        desk.server.revoke_access_tokens();
+        desk.server.revoke_refresh_tokens();
+        desk.session.sign_out().await.unwrap();
+        let counts = desk.counts();
+        assert_eq!((counts.signouts, counts.signouts_ok), (3, 1));
+        assert_eq!(desk.traffic(), (2, 0, 2));
     })
     .await;
 }
