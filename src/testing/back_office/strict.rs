@@ -82,19 +82,18 @@ pub(super) fn check_head<'a>(
     Ok(())
 }
 
-/// Reads the body of a request to `endpoint`: these fields, all strings, and no others.
+/// Reads the body of a request: an object of these fields, all strings, and no others.
 pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Breach> {
-    serde_json::from_slice(body).or_else(|error| {
-        // serde's own words may repeat what was sent.
-        breach(
-            400,
-            if error.is_data() {
-                "the body has missing, unknown, repeated or wrongly typed fields"
-            } else {
-                "the body is not JSON"
-            },
-        )
-    })
+    let read = serde_json::from_slice(body);
+    // serde's own words may repeat what was sent.
+    let sentence = match read {
+        Err(error) if !error.is_data() => "the body is not JSON",
+        // What serde derives for a struct reads an array of the values as well.
+        _ if !body.trim_ascii_start().starts_with(b"{") => "the body is not a JSON object",
+        Ok(fields) => return Ok(fields),
+        Err(_) => "the body has missing, unknown, repeated or wrongly typed fields",
+    };
+    breach(400, sentence)
 }
 
 pub(super) fn breach<T>(status: u16, sentence: &str) -> Result<T, Breach> {

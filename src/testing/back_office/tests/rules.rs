@@ -118,14 +118,30 @@ async fn bodies_have_the_documented_fields_and_no_others() {
         (CONFIRM, r#"{"token":"a","code":123456}"#),
         (CONFIRM, r#"{"token":"a"}"#),
         (REFRESH, r#"{"refresh_token":"a"}"#),
-        (REFRESH, r#""a""#),
     ] {
         let name = path.rsplit('/').next().unwrap();
         let mut request = pair.auth(path, &Value::Null);
         *request.body_mut() = Full::from(body);
         refused(&pair, request, 400, &format!("{name}: {fields}")).await;
     }
-    for body in ["", "{", "email=foo"] {
+    for (path, body) in [
+        (SIGNIN, r#"["foo@bar.com","Secret123"]"#),
+        (CONFIRM, r#" ["a","123456"]"#),
+        (REFRESH, r#"["a"]"#),
+        (REFRESH, r#""a""#),
+        (REFRESH, "null"),
+    ] {
+        let name = path.rsplit('/').next().unwrap();
+        let mut request = pair.auth(path, &Value::Null);
+        *request.body_mut() = Full::from(body);
+        let sentence = format!("{name}: the body is not a JSON object");
+        refused(&pair, request, 400, &sentence).await;
+    }
+    let mut request = signin(&pair);
+    *request.body_mut() =
+        Full::from("\r\n\t {\"email\":\"foo@bar.com\",\"password\":\"Secret123\"}\n");
+    assert_eq!(pair.send(request).await.status, 200);
+    for body in ["", "{", "[", "email=foo"] {
         let mut request = signin(&pair);
         *request.body_mut() = Full::from(body);
         refused(&pair, request, 400, "signin: the body is not JSON").await;
