@@ -118,8 +118,15 @@ fn refresh(
                     state.counts.reused_refresh_tokens += 1;
                     state.violate(Endpoint::Refresh, "a spent refresh token is used again");
                 }
+                Presented::Dead { again } => {
+                    state.counts.dead_refresh_tokens += 1;
+                    if again {
+                        let sentence = "a dead refresh token is used again after its refusal";
+                        state.violate(Endpoint::Refresh, sentence);
+                    }
+                }
                 Presented::Unknown => state.counts.unknown_tokens += 1,
-                Presented::Valid(_) | Presented::Dead => {}
+                Presented::Valid(_) => {}
             }
             let refusal = Refusal::new(
                 shared.settings.bad_refresh,

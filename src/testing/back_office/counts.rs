@@ -38,6 +38,9 @@ pub struct Counts {
     pub unknown_tokens: u64,
     /// Refresh tokens presented again after they were spent. Each is a violation as well.
     pub reused_refresh_tokens: u64,
+    /// Refresh tokens presented after they had expired, were revoked or signed out. The first time
+    /// a client may not know; from the second of the same token on each is a violation as well.
+    pub dead_refresh_tokens: u64,
     /// Attempts that went over a limit. Each is a violation as well.
     pub limit_exceeded: u64,
     /// Attempts that were answered with 429, because of a limit or during the lock-out after it.

@@ -61,6 +61,7 @@
 //!   more than 64 KiB (413). A sign-out has no body.
 //! - No more attempts than the [`Limits`] allow (429).
 //! - No refresh token is used twice, which revokes all tokens of that sign-in.
+//! - No refresh token that is dead, by time or by a sign-out, is used again once it was refused.
 //!
 //! Tokens that this simulator never issued are no violation, as a client may have them from before:
 //! they are counted in [`Counts::unknown_tokens`].

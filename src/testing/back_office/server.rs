@@ -132,8 +132,8 @@ impl Simulator {
         self.shared.state().sessions.expire_access(now);
     }
 
-    /// Revokes every refresh token issued so far. Using one afterwards is not counted as a reuse,
-    /// unless it was spent before.
+    /// Revokes every refresh token issued so far. Using one afterwards is counted as that of a dead
+    /// token, or as a reuse if it was spent before.
     pub fn revoke_refresh_tokens(&self) {
         self.shared.state().sessions.revoke_refresh();
     }

@@ -45,8 +45,8 @@ pub(super) struct Challenge {
 pub(super) enum Presented {
     /// It is good, and belongs to this session.
     Valid(Session),
-    /// It is expired, revoked or signed out.
-    Dead,
+    /// It is expired, revoked or signed out. As a refresh token, was it refused for that before?
+    Dead { again: bool },
     /// It is a refresh token that was traded before, and all of its session is revoked for it.
     Reused,
     /// It was never issued here as a token of this sort.
@@ -72,6 +72,8 @@ struct Held {
     session: Session,
     expires: Duration,
     state: State,
+    /// Whether it was presented when it was dead.
+    refused: bool,
 }
 
 struct Pending {
@@ -146,13 +148,13 @@ impl Sessions {
     pub(super) fn present_access(&self, token: &str, now: Now) -> Presented {
         match self.access.get(token) {
             Some(held) if held.is_valid(now) => Presented::Valid(held.session.clone()),
-            Some(_) => Presented::Dead,
+            Some(_) => Presented::Dead { again: false },
             None => Presented::Unknown,
         }
     }
 
     pub(super) fn present_refresh(&mut self, token: &str, now: Now) -> Presented {
-        let Some(held) = self.refresh.get(token) else {
+        let Some(held) = self.refresh.get_mut(token) else {
             return Presented::Unknown;
         };
         let session = held.session.clone();
@@ -163,7 +165,8 @@ impl Sessions {
         } else if held.is_valid(now) {
             Presented::Valid(session)
         } else {
-            Presented::Dead
+            let again = std::mem::replace(&mut held.refused, true);
+            Presented::Dead { again }
         }
     }
 
@@ -263,6 +266,7 @@ impl Held {
             session: session.clone(),
             expires: now.monotonic.saturating_add(life),
             state: State::Live,
+            refused: false,
         }
     }
 

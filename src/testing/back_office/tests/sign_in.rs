@@ -197,6 +197,48 @@ async fn refresh_tokens_end_on_cue_and_by_time() {
 }
 
 #[tokio::test]
+async fn a_dead_refresh_token_may_be_tried_once() {
+    let clock = FakeClock::new();
+    let builder = Simulator::builder()
+        .clock(clock.clone())
+        .limits(Limits::none());
+    let pair = start(builder).await;
+    let lifetime = Duration::from_secs(30 * 24 * 3600);
+    let ends: [(&str, &dyn Fn()); 3] = [
+        ("expired", &|| clock.advance(lifetime)),
+        ("expired on cue", &|| pair.server.expire_refresh_tokens()),
+        ("revoked", &|| pair.server.revoke_refresh_tokens()),
+    ];
+    for (index, (how, end)) in (1..).zip(ends) {
+        let (_, token) = pair.server.issue_access_token(EMAIL);
+        end();
+        let before = pair.counts();
+        assert_eq!(pair.refresh(&token).await.status, 401);
+        let after = pair.counts();
+        assert_eq!(after.dead_refresh_tokens, before.dead_refresh_tokens + 1);
+        assert_eq!(after.violations, before.violations, "{how}");
+        assert_eq!(pair.refresh(&token).await.status, 401);
+        assert_eq!(pair.refresh(&token).await.status, 401);
+        let counts = pair.counts();
+        assert_eq!(counts.dead_refresh_tokens, 3 * index, "{how}");
+        assert_eq!(counts.violations, 2 * index, "{how}");
+    }
+    let (access, token) = pair.server.issue_access_token(EMAIL);
+    assert_eq!(pair.signout(&access).await.status, 200);
+    assert_eq!(pair.refresh(&token).await.status, 401);
+    assert_eq!(pair.counts().violations, 6);
+    assert_eq!(pair.refresh(&token).await.status, 401);
+    assert_eq!(pair.counts().violations, 7);
+    assert_eq!(
+        pair.server.violations().last().unwrap(),
+        "refresh: a dead refresh token is used again after its refusal"
+    );
+    // Neither is a reuse, nor unknown.
+    assert_eq!(pair.counts().reused_refresh_tokens, 0);
+    assert_eq!(pair.counts().unknown_tokens, 0);
+}
+
+#[tokio::test]
 async fn signing_out_kills_both_tokens_of_that_session() {
     let pair = start_default().await;
     let (mine, other) = (pair.signin().await, pair.signin().await);
