@@ -121,8 +121,8 @@ impl Builder {
 
     /// Sets for how long nobody can authenticate once a limit is exceeded. 10 min by default.
     ///
-    /// Attempts in that time get 429 and do not prolong it. Access tokens keep working, and signing
-    /// out is possible.
+    /// Attempts in that time get 429 and do not prolong it, but are violations, as the client was
+    /// told to wait. Access tokens keep working, and signing out is possible.
     pub fn lockout(mut self, lockout: Duration) -> Self {
         self.lockout = lockout;
         self

@@ -44,6 +44,7 @@ pub struct Counts {
     /// Attempts that went over a limit. Each is a violation as well.
     pub limit_exceeded: u64,
     /// Attempts that were answered with 429, because of a limit or during the lock-out after it.
+    /// All but the first of a lock-out are violations as well.
     pub locked_out: u64,
     /// Requests that broke a rule; see [`violations`](super::Simulator::violations).
     pub violations: u64,

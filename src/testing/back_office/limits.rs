@@ -44,15 +44,31 @@ pub(super) struct Limiter {
     limits: Limits,
     lockout: Duration,
     attempts: [VecDeque<Duration>; 3],
-    locked_until: Option<Duration>,
+    lock: Option<Lock>,
+}
+
+/// A lock-out.
+struct Lock {
+    until: Duration,
+    /// Whether somebody was refused because of it, and so knows of it.
+    told: bool,
 }
 
 /// Why an attempt is not let in.
 pub(super) struct Refused {
     /// How much of the lock-out is left.
     pub(super) left: Duration,
-    /// Whether this attempt brought it about.
-    pub(super) exceeded: bool,
+    pub(super) why: Why,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Why {
+    /// This attempt brought the lock-out about.
+    Exceeded,
+    /// It is the first in a lock-out that nobody was told of yet.
+    Locked,
+    /// It comes in a lock-out that an earlier refusal told of.
+    Hammered,
 }
 
 // === impl Limits ===
@@ -123,7 +139,7 @@ impl Limiter {
             limits,
             lockout,
             attempts: Default::default(),
-            locked_until: None,
+            lock: None,
         }
     }
 
@@ -135,10 +151,11 @@ impl Limiter {
             Endpoint::Refresh => (self.limits.refresh, &mut self.attempts[2]),
             Endpoint::Signout | Endpoint::Api => return Ok(()),
         };
-        if let Some(until) = self.locked_until.filter(|until| *until > now) {
+        if let Some(lock) = self.lock.as_mut().filter(|lock| lock.until > now) {
+            let told = std::mem::replace(&mut lock.told, true);
             return Err(Refused {
-                left: until - now,
-                exceeded: false,
+                left: lock.until - now,
+                why: if told { Why::Hammered } else { Why::Locked },
             });
         }
         while attempts
@@ -148,22 +165,23 @@ impl Limiter {
             attempts.pop_front();
         }
         if attempts.len() >= most {
-            self.lock(now);
+            self.lock(now, true);
             return Err(Refused {
                 left: self.lockout,
-                exceeded: true,
+                why: Why::Exceeded,
             });
         }
         attempts.push_back(now);
         Ok(())
     }
 
-    pub(super) fn lock(&mut self, now: Duration) {
-        self.locked_until = Some(now.saturating_add(self.lockout));
+    pub(super) fn lock(&mut self, now: Duration, told: bool) {
+        let until = now.saturating_add(self.lockout);
+        self.lock = Some(Lock { until, told });
     }
 
     pub(super) fn unlock(&mut self) {
-        self.locked_until = None;
+        self.lock = None;
         self.attempts = Default::default();
     }
 }
@@ -172,10 +190,10 @@ impl Limiter {
 mod tests {
     use super::*;
 
-    fn at(limiter: &mut Limiter, second: u64) -> Result<(), bool> {
+    fn at(limiter: &mut Limiter, second: u64) -> Result<(), Why> {
         limiter
             .admit(Endpoint::Confirm, Duration::from_secs(second))
-            .map_err(|refused| refused.exceeded)
+            .map_err(|refused| refused.why)
     }
 
     #[test]
@@ -186,16 +204,27 @@ mod tests {
         assert_eq!(at(&mut limiter, 59), Ok(()));
         // The first attempt is a whole window ago; the other two are not.
         assert_eq!(at(&mut limiter, 60), Ok(()));
-        assert_eq!(at(&mut limiter, 109), Err(true));
+        assert_eq!(at(&mut limiter, 109), Err(Why::Exceeded));
     }
 
     #[test]
     fn the_lock_ends_when_its_time_has_passed() {
         let mut limiter = Limiter::new(Limits::new().confirm(1), Duration::from_secs(600));
         assert_eq!(at(&mut limiter, 0), Ok(()));
-        assert_eq!(at(&mut limiter, 1), Err(true));
-        assert_eq!(at(&mut limiter, 600), Err(false));
+        assert_eq!(at(&mut limiter, 1), Err(Why::Exceeded));
+        assert_eq!(at(&mut limiter, 600), Err(Why::Hammered));
         assert_eq!(at(&mut limiter, 601), Ok(()));
+    }
+
+    #[test]
+    fn each_lock_is_told_of_once() {
+        let mut limiter = Limiter::new(Limits::new(), Duration::from_secs(600));
+        for start in [0, 600] {
+            limiter.lock(Duration::from_secs(start), false);
+            assert_eq!(at(&mut limiter, start), Err(Why::Locked));
+            assert_eq!(at(&mut limiter, start + 1), Err(Why::Hammered));
+            assert_eq!(at(&mut limiter, start + 2), Err(Why::Hammered));
+        }
     }
 
     #[test]

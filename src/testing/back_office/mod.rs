@@ -59,7 +59,8 @@
 //!   `Accept` admits `application/json` (406), and may not be missing.
 //! - Its body is a JSON object of the documented fields, all strings, and no others (400), of no
 //!   more than 64 KiB (413). A sign-out has no body.
-//! - No more attempts than the [`Limits`] allow (429).
+//! - No more attempts than the [`Limits`] allow (429), and none in a lock-out that a 429 has told of.
+//!   Clients are not told apart: a 429 for one counts as told to all.
 //! - No refresh token is used twice, which revokes all tokens of that sign-in.
 //! - No refresh token that is dead, by time or by a sign-out, is used again once it was refused.
 //!

@@ -151,9 +151,11 @@ impl Simulator {
     }
 
     /// Locks everybody out, as if a limit had been exceeded just now.
+    ///
+    /// The first attempt in it is no violation, as nobody knows of the lock-out before.
     pub fn lock_out(&self) {
         let now = self.shared.now();
-        self.shared.state().limiter.lock(now.monotonic);
+        self.shared.state().limiter.lock(now.monotonic, false);
     }
 
     /// Ends a lock-out and forgets the attempts so far.

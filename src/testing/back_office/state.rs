@@ -15,7 +15,7 @@ use super::{
     body::Reply,
     counts::Uploads,
     fault::Faults,
-    limits::Limiter,
+    limits::{Limiter, Why},
     mail::Mail,
     sessions::{Lifetimes, Now, Sessions},
     settings::Settings,
@@ -71,9 +71,15 @@ impl Shared {
         state.counts.arrived(endpoint);
         if let Err(refused) = state.limiter.admit(endpoint, now.monotonic) {
             state.counts.locked_out += 1;
-            if refused.exceeded {
-                state.counts.limit_exceeded += 1;
-                state.violate(endpoint, "the limit on attempts is exceeded");
+            match refused.why {
+                Why::Exceeded => {
+                    state.counts.limit_exceeded += 1;
+                    state.violate(endpoint, "the limit on attempts is exceeded");
+                }
+                Why::Hammered => {
+                    state.violate(endpoint, "an attempt is made in a known lock-out");
+                }
+                Why::Locked => {}
             }
             return Err(self.too_many(now, refused.left));
         }

@@ -282,7 +282,10 @@ async fn one_attempt_too_many_locks_everybody_out_for_a_while() {
     assert_eq!((counts.limit_exceeded, counts.locked_out), (1, 2));
     assert_eq!(
         pair.server.violations(),
-        ["signin: the limit on attempts is exceeded"]
+        [
+            "signin: the limit on attempts is exceeded",
+            "refresh: an attempt is made in a known lock-out"
+        ]
     );
 
     clock.advance(Duration::from_secs(600));
@@ -330,6 +333,13 @@ async fn a_lock_out_on_cue_may_name_its_end_or_not() {
     );
     assert_eq!(pair.counts().limit_exceeded, 0);
     assert_eq!(pair.counts().violations, 0);
+    // Now the client has been told.
+    for hammered in 1..=2 {
+        assert_eq!(pair.signin().await.status, 429);
+        assert_eq!(pair.counts().violations, hammered);
+    }
+    assert_eq!(pair.counts().limit_exceeded, 0);
+    assert_eq!(pair.counts().locked_out, 3);
     clock.advance(Duration::from_millis(1500));
     assert_eq!(pair.signin().await.status, 200);
 
