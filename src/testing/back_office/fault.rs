@@ -23,8 +23,9 @@ pub enum Endpoint {
 /// What goes wrong with one request.
 ///
 /// A fault is queued with [`inject`](super::Simulator::inject) and used up by the next request at
-/// its endpoint that is within the limits and whose head keeps the rules. Unless it says that the request is
-/// processed, nothing changes at the server: no token is issued and none is spent.
+/// its endpoint that is within the limits and whose head keeps the rules. All but
+/// [`Delay`](Self::Delay), the shapes of answers, and those that say that the request is processed
+/// change nothing at the server: no token is issued and none is spent.
 ///
 /// The shapes of answers ([`OnlyAccess`](Self::OnlyAccess) and those after it) mean something at
 /// [`Signin`](Endpoint::Signin), [`Confirm`](Endpoint::Confirm) and [`Refresh`](Endpoint::Refresh)
@@ -36,7 +37,8 @@ pub enum Fault {
     Delay(Duration),
     /// Answers with this status and an error body. One that is not a status becomes 500.
     Status(u16),
-    /// Answers with this status, these headers and this body, and nothing added to them.
+    /// Answers with this status, these headers and this body. Nothing is added but the length of
+    /// the body; so there is no `Date`, as all other answers have one.
     Answer {
         /// The status, 200 to 599.
         status: u16,

@@ -29,8 +29,12 @@ pub(super) async fn handle(
 ) -> Result<Response<Reply>, Infallible> {
     let (head, body) = request.into_parts();
     let endpoint = Endpoint::of(head.uri.path());
+    let mut dated = true;
     let mut response = match shared.admit(endpoint, &head) {
-        Ok(fault) => answer(&shared, &link, endpoint, &head, body, fault).await,
+        Ok(fault) => {
+            dated = !matches!(fault, Some(Fault::Answer { .. }));
+            answer(&shared, &link, endpoint, &head, body, fault).await
+        }
         Err(refusal) => {
             drain(body).await;
             shared.refuse(refusal)
@@ -39,10 +43,11 @@ pub(super) async fn handle(
     if endpoint == Endpoint::Api && response.status() == 401 {
         shared.state().counts.unauthorized += 1;
     }
-    // hyper would take the machine's time, which need not be the simulator's.
-    let date = httpdate::fmt_http_date(shared.clock.wall());
-    let date = HeaderValue::from_str(&date).expect("an HTTP date is visible ASCII and spaces");
-    response.headers_mut().entry(header::DATE).or_insert(date);
+    if dated {
+        let date = httpdate::fmt_http_date(shared.clock.wall());
+        let date = HeaderValue::from_str(&date).expect("an HTTP date is visible ASCII and spaces");
+        response.headers_mut().insert(header::DATE, date);
+    }
     Ok(response)
 }
 

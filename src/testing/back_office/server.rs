@@ -283,7 +283,11 @@ fn serve(stream: TcpStream, shared: Arc<Shared>) -> impl Future<Output = ()> + S
             let link = link.clone();
             move |request| routes::handle(shared.clone(), link.clone(), request)
         });
-        let server = auto::Builder::new(TokioExecutor::new());
+        let mut server = auto::Builder::new(TokioExecutor::new());
+        // hyper would take the machine's time, which need not be the simulator's, and would put it
+        // where none is wanted.
+        server.http1().auto_date_header(false);
+        server.http2().auto_date_header(false);
         tokio::select! {
             // How a connection ends is the client's to notice.
             _ = server.serve_connection(wire, service) => {}

@@ -68,8 +68,34 @@ async fn an_answer_is_given_as_it_is_ordered() {
     let waits: Vec<_> = answer.headers.get_all("retry-after").iter().collect();
     assert_eq!(waits, ["7", "soon"]);
     assert_eq!(answer.body, "busy");
-    assert_eq!(answer.header(header::CONTENT_TYPE), None);
+    let names: Vec<_> = answer.headers.keys().collect();
+    assert_eq!(names, ["retry-after", "content-length"]);
     assert_eq!(pair.counts().locked_out, 0);
+}
+
+#[tokio::test]
+async fn only_an_ordered_answer_is_without_a_date_or_with_one_of_its_own() {
+    let mut pair = start(Simulator::builder().clock(FakeClock::new())).await;
+    for http2 in [false, true] {
+        pair.client = Client::builder(TokioExecutor::new())
+            .http2_only(http2)
+            .build_http();
+        let (access, _) = pair.server.issue_access_token(EMAIL);
+        for date in [None, Some("Sat, 01 Jan 2022 00:00:00 GMT")] {
+            let headers = date.map(|date| ("date".to_owned(), date.to_owned()));
+            let answer = Fault::Answer {
+                status: 200,
+                headers: headers.into_iter().collect(),
+                body: String::new(),
+            };
+            pair.server.inject(Endpoint::Api, answer);
+            assert_eq!(pair.get(&access).await.header(header::DATE), date);
+        }
+        let now = Some("Thu, 01 Jan 2026 00:00:00 GMT");
+        assert_eq!(pair.get(&access).await.header(header::DATE), now);
+        pair.server.inject(Endpoint::Api, Fault::Status(503));
+        assert_eq!(pair.get(&access).await.header(header::DATE), now);
+    }
 }
 
 #[tokio::test]
