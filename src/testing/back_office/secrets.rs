@@ -3,6 +3,9 @@
 use std::hash::{BuildHasher, RandomState};
 
 /// A source of secrets: a keyed hash of a counter, with a key that the operating system gave.
+///
+/// Not `fastrand`, whose seed is the time or what a test sets it to: two simulators might issue the
+/// same tokens.
 #[derive(Default)]
 pub(super) struct Secrets {
     key: RandomState,
