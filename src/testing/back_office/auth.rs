@@ -6,7 +6,7 @@ use super::{
     Endpoint, Fault,
     answer::{self, Details, Refusal},
     body::Reply,
-    sessions::{Pair, Presented},
+    sessions::{Pair, Presented, Unconfirmed},
     state::{Shared, State},
     strict::{self, Breach, Confirm, Refresh, Signin},
 };
@@ -58,6 +58,9 @@ fn signin(
         );
         return Err(refusal.repeating(&request.password));
     }
+    if shared.settings.new_sign_in_voids_flow {
+        state.sessions.void_pending_of(&request.email);
+    }
     let (flag, challenged, tokens) = match fault {
         Some(Fault::TwoFactorWithoutDetails) => (true, false, false),
         Some(Fault::NoTokens) => (false, false, false),
@@ -91,14 +94,20 @@ fn confirm(
     request: &Confirm,
     fault: Option<&Fault>,
 ) -> Result<Response<Reply>, Refusal> {
-    let now = shared.now();
-    let Some(email) = state.sessions.confirm(&request.token, &request.code, now) else {
-        let refusal = Refusal::new(
-            shared.settings.wrong_code,
-            "The verification code is wrong or has expired.",
-        );
-        return Err(refusal.repeating(&request.token).repeating(&request.code));
-    };
+    let settings = &shared.settings;
+    let (token, code) = (&request.token, &request.code);
+    let confirmed = state
+        .sessions
+        .confirm(token, code, settings.flow_dies_after, shared.now());
+    let email = confirmed.map_err(|why| {
+        let status = match why {
+            Unconfirmed::WrongCode => settings.wrong_code,
+            Unconfirmed::NoFlow => settings.expired_flow.unwrap_or(settings.wrong_code),
+        };
+        Refusal::new(status, "The verification code is wrong or has expired.")
+            .repeating(token)
+            .repeating(code)
+    })?;
     let pair = start(shared, state, &email, fault);
     Ok(answer::ok(&shared.shape(fault).pair(&pair)))
 }
@@ -162,7 +171,11 @@ fn signout(
     let presented = token.map(|token| state.sessions.present_access(token, shared.now()));
     match presented {
         Some(Presented::Valid(session)) => {
-            state.sessions.end(&session);
+            if shared.settings.sign_out_ends_refresh {
+                state.sessions.end(&session);
+            } else {
+                state.sessions.revoke_access_of(&session);
+            }
             Ok(Response::new(Reply::new("")))
         }
         Some(Presented::Unknown) => {

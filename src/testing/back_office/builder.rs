@@ -121,14 +121,21 @@ impl Builder {
 
     /// Sets for how long nobody can authenticate once a limit is exceeded. 10 min by default.
     ///
-    /// Attempts in that time get 429 and do not prolong it, but are violations, as the client was
-    /// told to wait. Access tokens keep working, and signing out is possible.
+    /// Attempts in that time are refused and do not prolong it, but are violations, as the client
+    /// was told to wait. Access tokens keep working, and signing out is possible.
     pub fn lockout(mut self, lockout: Duration) -> Self {
         self.lockout = lockout;
         self
     }
 
-    /// Sets what an answer of 429 says about when to come again. Nothing by default.
+    /// Sets the status for too many attempts, and for those in the lock-out. 429 by default.
+    pub fn limited_status(mut self, status: u16) -> Self {
+        self.settings.limited = status;
+        self
+    }
+
+    /// Sets what the refusal of too many attempts says about when to come again. Nothing by
+    /// default.
     pub fn retry_after(mut self, retry_after: RetryAfter) -> Self {
         self.settings.retry_after = retry_after;
         self
@@ -184,10 +191,37 @@ impl Builder {
         self
     }
 
-    /// Sets the status for a wrong code, or a 2FA token that is used, expired or unknown. 422 by
-    /// default.
+    /// Sets the status for a wrong code. 422 by default.
     pub fn wrong_code_status(mut self, status: u16) -> Self {
         self.settings.wrong_code = status;
+        self
+    }
+
+    /// Sets the status for a 2FA token that is used, expired, void or unknown, whatever the code.
+    /// That of a [wrong code](Self::wrong_code_status) by default.
+    pub fn expired_flow_status(mut self, status: u16) -> Self {
+        self.settings.expired_flow = Some(status);
+        self
+    }
+
+    /// Sets how many wrong codes end a sign-in that waits for its code: after them the right one is
+    /// refused as well. None do by default (the documentation says nothing about it).
+    pub fn flow_dies_after(mut self, wrong_codes: usize) -> Self {
+        self.settings.flow_dies_after = wrong_codes;
+        self
+    }
+
+    /// Sets whether signing in with the right password ends the earlier sign-ins of that account
+    /// that wait for their codes. `false` by default (the documentation says nothing about it).
+    pub fn new_sign_in_voids_flow(mut self, voids: bool) -> Self {
+        self.settings.new_sign_in_voids_flow = voids;
+        self
+    }
+
+    /// Sets whether signing out ends the refresh tokens of the session, and not its access tokens
+    /// alone. `true` by default (the documentation says nothing about it).
+    pub fn sign_out_ends_refresh(mut self, ends: bool) -> Self {
+        self.settings.sign_out_ends_refresh = ends;
         self
     }
 

@@ -43,8 +43,9 @@ pub struct Counts {
     pub dead_refresh_tokens: u64,
     /// Attempts that went over a limit. Each is a violation as well.
     pub limit_exceeded: u64,
-    /// Attempts that were answered with 429, because of a limit or during the lock-out after it.
-    /// All but the first of a lock-out are violations as well.
+    /// Attempts that were refused because of a limit or during the lock-out after it. Each is a
+    /// violation as well, but for the first in a
+    /// [lock-out on cue](super::Simulator::lock_out).
     pub locked_out: u64,
     /// Requests that broke a rule; see [`violations`](super::Simulator::violations).
     pub violations: u64,

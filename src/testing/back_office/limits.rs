@@ -26,7 +26,7 @@ pub struct Limits {
     window: Duration,
 }
 
-/// What an answer of 429 says about when to come again.
+/// What the refusal of too many attempts says about when to come again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RetryAfter {

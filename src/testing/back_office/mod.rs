@@ -59,8 +59,8 @@
 //!   `Accept` admits `application/json` (406), and may not be missing.
 //! - Its body is a JSON object of the documented fields, all strings, and no others (400), of no
 //!   more than 64 KiB (413). A sign-out has no body.
-//! - No more attempts than the [`Limits`] allow (429), and none in a lock-out that a 429 has told of.
-//!   Clients are not told apart: a 429 for one counts as told to all.
+//! - No more attempts than the [`Limits`] allow (429), and none in a lock-out that a refusal has told
+//!   of. Clients are not told apart: what one is told counts as told to all.
 //! - No refresh token is used twice, which revokes all tokens of that sign-in.
 //! - No refresh token that is dead, by time or by a sign-out, is used again once it was refused.
 //!
@@ -69,8 +69,18 @@
 //!
 //! # What the documentation does not say
 //!
-//! The statuses and bodies of refusals, `Retry-After`, the lifetimes and whether an old refresh token
-//! dies are assumptions: each is a setting of the [`Builder`].
+//! These are assumptions, and each is a setting of the [`Builder`]:
+//!
+//! - the statuses for a wrong password, a wrong code, a 2FA token or a refresh token that is no
+//!   longer good, and too many attempts; the shape of an error body; `Retry-After`; the challenge
+//!   of a 401,
+//! - how long tokens live and a lock-out lasts,
+//! - whether a refresh ends the old refresh token, or the old access tokens; whether a sign-out ends
+//!   the refresh token; whether a new sign-in or wrong codes end one that waits for its code.
+//!
+//! These are assumptions as well, but fixed: the status of 401 for an API call without a good access
+//! token, those in parentheses above but 429, the words of error bodies, that a limit is everybody's,
+//! and that a lock-out holds for all sign-in traffic.
 
 mod answer;
 mod api;

@@ -52,7 +52,8 @@ struct Open(Arc<Shared>);
 // === impl Simulator ===
 
 impl Simulator {
-    /// Returns a builder with the defaults, which are the documented behaviour.
+    /// Returns a builder with the defaults: the documented behaviour, and
+    /// [assumptions](super#what-the-documentation-does-not-say) where there is none.
     pub fn builder() -> Builder {
         Builder::new()
     }

@@ -41,6 +41,13 @@ pub(super) struct Challenge {
     pub(super) code: String,
 }
 
+/// Why a code is not taken.
+pub(super) enum Unconfirmed {
+    WrongCode,
+    /// There is no such sign-in that waits for a code, or no more.
+    NoFlow,
+}
+
 /// What became of a token that was presented.
 pub(super) enum Presented {
     /// It is good, and belongs to this session.
@@ -80,6 +87,7 @@ struct Pending {
     email: String,
     code: String,
     expires: Duration,
+    wrong_codes: usize,
 }
 
 /// Every token that was issued. None is forgotten, so that each can be told from an unknown one.
@@ -130,19 +138,33 @@ impl Sessions {
                 email: email.to_owned(),
                 code: code.clone(),
                 expires: now.monotonic.saturating_add(life),
+                wrong_codes: 0,
             },
         );
         Challenge { issued, code }
     }
 
-    /// Returns whose challenge `code` answers, which ends it.
-    pub(super) fn confirm(&mut self, token: &str, code: &str, now: Now) -> Option<String> {
-        let pending = self.pending.get(token)?;
-        if pending.expires <= now.monotonic || pending.code != code {
-            return None;
+    /// Returns whose challenge `code` answers, which ends it. So do `dies_after` wrong codes.
+    pub(super) fn confirm(
+        &mut self,
+        token: &str,
+        code: &str,
+        dies_after: usize,
+        now: Now,
+    ) -> Result<String, Unconfirmed> {
+        let waits = |pending: &&mut Pending| {
+            now.monotonic < pending.expires && pending.wrong_codes < dies_after
+        };
+        let pending = self.pending.get_mut(token).filter(waits);
+        let pending = pending.ok_or(Unconfirmed::NoFlow)?;
+        if pending.code != code {
+            pending.wrong_codes += 1;
+            return Err(Unconfirmed::WrongCode);
         }
+        let email = pending.email.clone();
         self.used_pending.push(token.to_owned());
-        self.pending.remove(token).map(|pending| pending.email)
+        self.pending.remove(token);
+        Ok(email)
     }
 
     pub(super) fn present_access(&self, token: &str, now: Now) -> Presented {
@@ -214,6 +236,11 @@ impl Sessions {
         for pending in self.pending.values_mut() {
             pending.expires = pending.expires.min(now.monotonic);
         }
+    }
+
+    pub(super) fn void_pending_of(&mut self, email: &str) {
+        let void = self.pending.extract_if(|_, pending| pending.email == email);
+        self.used_pending.extend(void.map(|(token, _)| token));
     }
 
     /// Whether `text` holds a token of any sort that was issued here.

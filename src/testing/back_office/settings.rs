@@ -19,7 +19,14 @@ pub(super) struct Settings {
     pub(super) echo_secrets: bool,
     pub(super) wrong_password: u16,
     pub(super) wrong_code: u16,
+    /// As `wrong_code`, if it is not set.
+    pub(super) expired_flow: Option<u16>,
     pub(super) bad_refresh: u16,
+    pub(super) limited: u16,
+    pub(super) new_sign_in_voids_flow: bool,
+    /// How many wrong codes it takes.
+    pub(super) flow_dies_after: usize,
+    pub(super) sign_out_ends_refresh: bool,
 }
 
 impl Default for Settings {
@@ -37,7 +44,12 @@ impl Default for Settings {
             echo_secrets: false,
             wrong_password: 401,
             wrong_code: 422,
+            expired_flow: None,
             bad_refresh: 401,
+            limited: 429,
+            new_sign_in_voids_flow: false,
+            flow_dies_after: usize::MAX,
+            sign_out_ends_refresh: true,
         }
     }
 }

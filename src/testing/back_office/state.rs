@@ -133,7 +133,7 @@ impl Shared {
     }
 
     fn too_many(&self, now: Now, left: Duration) -> Refusal {
-        let refusal = Refusal::new(429, "Too many attempts.");
+        let refusal = Refusal::new(self.settings.limited, "Too many attempts.");
         // Rounded up, so that whoever comes back as told does not come too early.
         match self.settings.retry_after {
             RetryAfter::None => refusal,

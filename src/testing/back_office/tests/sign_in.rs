@@ -114,6 +114,85 @@ async fn a_wrong_code_can_be_corrected_until_the_token_dies() {
 }
 
 #[tokio::test]
+async fn a_flow_that_is_over_has_a_status_of_its_own() {
+    let builder = Simulator::builder()
+        .two_factor(true)
+        .limits(Limits::none())
+        .expired_flow_status(410);
+    let pair = start(builder).await;
+    let token = pair.signin().await.text("/2faDetails/token");
+    let code = pair.server.next_code(EMAIL).await;
+    assert_eq!(pair.confirm(&token, "no").await.status, 422);
+    assert_eq!(pair.confirm("no", &code).await.status, 410);
+    assert_eq!(pair.confirm(&token, &code).await.status, 200);
+    assert_eq!(pair.confirm(&token, &code).await.status, 410);
+    let token = pair.signin().await.text("/2faDetails/token");
+    let code = pair.server.next_code(EMAIL).await;
+    pair.server.expire_two_factor();
+    assert_eq!(pair.confirm(&token, &code).await.status, 410);
+    assert_eq!(pair.confirm(&token, "no").await.status, 410);
+    assert!(clean(pair.counts()));
+}
+
+#[tokio::test]
+async fn wrong_codes_may_end_a_flow() {
+    for (most, status) in [(None, 200), (Some(3), 200), (Some(2), 410), (Some(0), 410)] {
+        let mut builder = Simulator::builder()
+            .two_factor(true)
+            .expired_flow_status(410);
+        if let Some(most) = most {
+            builder = builder.flow_dies_after(most);
+        }
+        let pair = start(builder).await;
+        let token = pair.signin().await.text("/2faDetails/token");
+        let code = pair.server.next_code(EMAIL).await;
+        let wrong = if most == Some(0) { 410 } else { 422 };
+        assert_eq!(pair.confirm(&token, "no").await.status, wrong);
+        assert_eq!(pair.confirm(&token, "no").await.status, wrong);
+        let answer = pair.confirm(&token, &code).await;
+        assert_eq!(answer.status, status, "{most:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_new_sign_in_may_end_the_flows_before_it() {
+    for (voids, status) in [(false, 200), (true, 422)] {
+        let builder = Simulator::builder()
+            .account(EMAIL, PASSWORD)
+            .account("a@b.c", PASSWORD)
+            .two_factor(true)
+            .new_sign_in_voids_flow(voids);
+        let pair = start(builder).await;
+        let first = pair.signin().await.text("/2faDetails/token");
+        let code = pair.server.next_code(EMAIL).await;
+        let other = json!({ "email": "a@b.c", "password": PASSWORD });
+        let other = pair.post(SIGNIN, &other).await.text("/2faDetails/token");
+        // A wrong password ends nothing.
+        let wrong = json!({ "email": "a@b.c", "password": "guess" });
+        assert_eq!(pair.post(SIGNIN, &wrong).await.status, 401);
+        let second = pair.signin().await.text("/2faDetails/token");
+        assert_eq!(pair.confirm(&first, &code).await.status, status);
+        let code = pair.server.next_code(EMAIL).await;
+        assert_eq!(pair.confirm(&second, &code).await.status, 200);
+        let code = pair.server.next_code("a@b.c").await;
+        assert_eq!(pair.confirm(&other, &code).await.status, 200);
+        // Its token is still known for one.
+        let request = pair.bearer(Method::GET, &format!("/{first}"), "no", "");
+        assert_eq!(pair.send(request).await.status, 400);
+    }
+}
+
+#[tokio::test]
+async fn a_sign_out_may_leave_the_refresh_token() {
+    let pair = start(Simulator::builder().sign_out_ends_refresh(false)).await;
+    let tokens = pair.signin().await;
+    assert_eq!(pair.signout(&tokens.access()).await.status, 200);
+    assert_eq!(pair.get(&tokens.access()).await.status, 401);
+    assert_eq!(pair.refresh(&tokens.refresh()).await.status, 200);
+    assert!(clean(pair.counts()));
+}
+
+#[tokio::test]
 async fn mail_is_waited_for_and_read_in_order() {
     let pair = start(Simulator::builder().two_factor(true)).await;
     let (first, _) = tokio::join!(pair.server.next_code(EMAIL), pair.signin());
@@ -346,6 +425,22 @@ async fn a_lock_out_on_cue_may_name_its_end_or_not() {
     let pair = start_default().await;
     pair.server.lock_out();
     assert_eq!(pair.signin().await.header(header::RETRY_AFTER), None);
+}
+
+#[tokio::test]
+async fn too_many_attempts_are_refused_with_the_status_that_is_set() {
+    let builder = Simulator::builder()
+        .limits(Limits::new().refresh(0))
+        .retry_after(RetryAfter::Seconds)
+        .limited_status(403);
+    let pair = start(builder).await;
+    // The one over the limit, and the one in the lock-out.
+    for _ in 0..2 {
+        let answer = pair.refresh("no").await;
+        assert_eq!(answer.status, 403);
+        assert!(answer.header(header::RETRY_AFTER).is_some());
+    }
+    assert_eq!(pair.counts().locked_out, 2);
 }
 
 #[tokio::test]
