@@ -130,7 +130,7 @@ async fn main() -> Result<(), BoxError> {
         "  rules of the server broken          {:>8}",
         seen.violations
     );
-    if failures > 0 || seen.violations > 0 || seen.signouts_ok != 1 {
+    if failures > 0 || seen.violations > 0 || seen.sign_outs_ok != 1 {
         return Err("somebody noticed something: see above".into());
     }
     Ok(())

@@ -43,7 +43,10 @@ async fn each_call_has_a_line_and_the_summary_is_the_last() {
     assert_eq!(summary, expected);
 
     let counts = server.counts();
-    assert_eq!((counts.signins, counts.api_ok, counts.signouts), (1, 5, 0));
+    assert_eq!(
+        (counts.sign_ins, counts.api_ok, counts.sign_outs),
+        (1, 5, 0)
+    );
     assert_eq!(server.violations(), [""; 0]);
 }
 
@@ -53,11 +56,11 @@ async fn signs_out_at_the_end_if_asked_to() {
     let run = against(&server, &["--sign-out"]).await;
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(
-        (server.counts().signouts, server.counts().signouts_ok),
+        (server.counts().sign_outs, server.counts().sign_outs_ok),
         (1, 1)
     );
 
-    server.inject(Endpoint::Signout, Fault::Status(500));
+    server.inject(Endpoint::SignOut, Fault::Status(500));
     let run = against(&server, &["--sign-out"]).await;
     assert_eq!(run.code, Some(1), "{run:?}");
     assert!(run.stderr.contains("the sign-out failed"), "{run:?}");
@@ -87,7 +90,7 @@ async fn a_token_that_dies_is_renewed_and_the_call_sent_again() {
     assert_eq!(run.counts(["sign_ins", "renewals", "resends"]), [1, 1, 1]);
     let counts = server.counts();
     assert_eq!(
-        (counts.signins, counts.refreshes, counts.unauthorized),
+        (counts.sign_ins, counts.refreshes, counts.unauthorized),
         (1, 1, 1)
     );
     assert_eq!((counts.api_ok, counts.violations), (3000, 0));

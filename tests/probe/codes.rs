@@ -53,7 +53,7 @@ async fn a_command_gives_the_code() {
     assert_eq!(told, "sign-in email unset\n");
     let counts = server.counts();
     assert_eq!(
-        (counts.signins, counts.confirms, counts.confirms_ok),
+        (counts.sign_ins, counts.confirms, counts.confirms_ok),
         (1, 1, 1)
     );
 }
@@ -120,5 +120,5 @@ async fn no_code_is_an_error_of_its_own() {
     );
     assert!(run.stdout.contains("PROBE_CODE_COMMAND"), "{run:?}");
     // One sign-in each, and no code was ever sent.
-    assert_eq!((server.counts().signins, server.counts().confirms), (7, 0));
+    assert_eq!((server.counts().sign_ins, server.counts().confirms), (7, 0));
 }

@@ -26,7 +26,7 @@ async fn a_wrong_password_is_presented_once() {
     let server = server.start().await.unwrap();
     let run = against(&server, &["--requests", "6", "--concurrency", "3"]).await;
     assert_all(&run, "rejected");
-    assert_eq!(server.counts().signins, 1);
+    assert_eq!(server.counts().sign_ins, 1);
     assert_eq!(server.counts().api_calls, 0);
 }
 
@@ -45,17 +45,17 @@ async fn a_sign_in_that_fails_says_how() {
         (Fault::Endless(200), "protocol"),
     ] {
         let server = Simulator::builder().start().await.unwrap();
-        server.inject(Endpoint::Signin, fault);
+        server.inject(Endpoint::SignIn, fault);
         // The second call gets the stored error at once.
         assert_all(&against(&server, &["--requests", "2"]).await, kind);
-        assert_eq!(server.counts().signins, 1, "{kind}");
+        assert_eq!(server.counts().sign_ins, 1, "{kind}");
     }
 }
 
 #[tokio::test]
 async fn a_call_that_hangs_times_out_wherever_it_hangs() {
     for (endpoint, fault) in [
-        (Endpoint::Signin, Fault::Hang),
+        (Endpoint::SignIn, Fault::Hang),
         (Endpoint::Api, Fault::Hang),
         (Endpoint::Api, Fault::Stalled(200)),
     ] {
@@ -114,13 +114,13 @@ async fn a_server_that_refuses_every_token_does_not_get_the_account_blocked() {
     assert_eq!(run.summary()["by_status"], serde_json::json!({"401": 20}));
     assert_eq!(run.kinds()[19], "rejected");
     let Counts {
-        signins,
+        sign_ins,
         refreshes,
         api_calls,
         violations,
         ..
     } = server.counts();
-    assert_eq!((signins, violations), (1, 0));
+    assert_eq!((sign_ins, violations), (1, 0));
     let [renewals, resends] = run.counts(["renewals", "resends"]);
     assert_eq!((refreshes, api_calls), (renewals, 20 + resends));
     assert!(refreshes <= 5, "{refreshes}");
@@ -133,5 +133,5 @@ async fn a_lock_out_is_not_hammered() {
     let run = against(&server, &["--requests", "5"]).await;
     assert_all(&run, "rate-limited");
     assert!(run.stdout.contains("try again in 600 s"), "{run:?}");
-    assert_eq!(server.counts().signins, 1);
+    assert_eq!(server.counts().sign_ins, 1);
 }

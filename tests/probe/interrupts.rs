@@ -41,7 +41,7 @@ async fn ctrl_c_starts_no_more_calls_and_prints_the_summary() {
     let run = finish(child, first, stdout).await;
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(run.counts(["calls", "ok"]), [1, 1]);
-    assert_eq!(server.counts().signouts_ok, 1);
+    assert_eq!(server.counts().sign_outs_ok, 1);
 }
 
 #[tokio::test]

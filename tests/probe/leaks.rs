@@ -61,7 +61,7 @@ async fn whole_life(server: &Simulator, probe: impl Fn(&[&str]) -> Command) {
         run.counts(["sign_ins", "renewals", "mfa_rounds"]),
         [2, 1, 3]
     );
-    assert_eq!(server.counts().signouts_ok, 1);
+    assert_eq!(server.counts().sign_outs_ok, 1);
     assert!(run.stderr.contains("TRACE"), "the log is off");
     let codes = std::fs::read_to_string(folder.path().join("codes")).unwrap();
     let codes: Vec<_> = codes.split_whitespace().collect();

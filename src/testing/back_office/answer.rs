@@ -102,7 +102,7 @@ impl Shape {
     }
 
     /// Writes the answer to a sign-in, which alone has `2faRequired`.
-    pub(super) fn signin(
+    pub(super) fn sign_in(
         self,
         flag: bool,
         details: &Details,

@@ -8,7 +8,7 @@ use super::{
     body::Reply,
     sessions::{Pair, Presented, Unconfirmed},
     state::{Shared, State},
-    strict::{self, Breach, Confirm, Refresh, Signin},
+    strict::{self, Breach, Confirm, Refresh, SignIn},
 };
 
 pub(super) fn process(
@@ -21,9 +21,9 @@ pub(super) fn process(
     let mut guard = shared.state();
     let state = &mut *guard;
     let answered = match endpoint {
-        Endpoint::Signin => {
+        Endpoint::SignIn => {
             let request = read(state, endpoint, strict::read(body))?;
-            signin(shared, state, &request, fault)
+            sign_in(shared, state, &request, fault)
         }
         Endpoint::Confirm => {
             let request = read(state, endpoint, strict::read(body))?;
@@ -33,7 +33,7 @@ pub(super) fn process(
             let request = read(state, endpoint, strict::read(body))?;
             refresh(shared, state, &request, fault)
         }
-        Endpoint::Signout | Endpoint::Api => signout(shared, state, head, body),
+        Endpoint::SignOut | Endpoint::Api => sign_out(shared, state, head, body),
     }?;
     state.counts.succeeded(endpoint);
     Ok(answered)
@@ -43,10 +43,10 @@ fn read<T>(state: &mut State, endpoint: Endpoint, body: Result<T, Breach>) -> Re
     body.map_err(|breach| state.refuse(endpoint, breach))
 }
 
-fn signin(
+fn sign_in(
     shared: &Shared,
     state: &mut State,
-    request: &Signin,
+    request: &SignIn,
     fault: Option<&Fault>,
 ) -> Result<Response<Reply>, Refusal> {
     let now = shared.now();
@@ -85,7 +85,7 @@ fn signin(
     };
     let provider = &shared.settings.provider;
     let shape = shared.shape(fault);
-    Ok(answer::ok(&shape.signin(flag, &details, provider, &pair)))
+    Ok(answer::ok(&shape.sign_in(flag, &details, provider, &pair)))
 }
 
 fn confirm(
@@ -157,7 +157,7 @@ fn refresh(
     Ok(answer::ok(&shared.shape(fault).pair(&pair)))
 }
 
-fn signout(
+fn sign_out(
     shared: &Shared,
     state: &mut State,
     head: &Parts,
@@ -165,7 +165,7 @@ fn signout(
 ) -> Result<Response<Reply>, Refusal> {
     if !body.is_empty() {
         let breach = (400, "a body is sent where none belongs".to_owned());
-        return Err(state.refuse(Endpoint::Signout, breach));
+        return Err(state.refuse(Endpoint::SignOut, breach));
     }
     let token = strict::bearer(&head.headers);
     let presented = token.map(|token| state.sessions.present_access(token, shared.now()));

@@ -13,9 +13,9 @@ use super::Endpoint;
 #[non_exhaustive]
 pub struct Counts {
     /// Requests to sign in.
-    pub signins: u64,
+    pub sign_ins: u64,
     /// Sign-ins with the right password, whether they got tokens or a 2FA challenge.
-    pub signins_ok: u64,
+    pub sign_ins_ok: u64,
     /// Requests to confirm a 2FA code.
     pub confirms: u64,
     /// Codes that were right.
@@ -25,9 +25,9 @@ pub struct Counts {
     /// Refreshes that issued something.
     pub refreshes_ok: u64,
     /// Requests to sign out.
-    pub signouts: u64,
+    pub sign_outs: u64,
     /// Sessions signed out.
-    pub signouts_ok: u64,
+    pub sign_outs_ok: u64,
     /// API calls.
     pub api_calls: u64,
     /// API calls with a valid access token: the effects.
@@ -85,20 +85,20 @@ pub(super) struct Uploads {
 impl Counts {
     pub(super) fn arrived(&mut self, endpoint: Endpoint) {
         *match endpoint {
-            Endpoint::Signin => &mut self.signins,
+            Endpoint::SignIn => &mut self.sign_ins,
             Endpoint::Confirm => &mut self.confirms,
             Endpoint::Refresh => &mut self.refreshes,
-            Endpoint::Signout => &mut self.signouts,
+            Endpoint::SignOut => &mut self.sign_outs,
             Endpoint::Api => &mut self.api_calls,
         } += 1;
     }
 
     pub(super) fn succeeded(&mut self, endpoint: Endpoint) {
         *match endpoint {
-            Endpoint::Signin => &mut self.signins_ok,
+            Endpoint::SignIn => &mut self.sign_ins_ok,
             Endpoint::Confirm => &mut self.confirms_ok,
             Endpoint::Refresh => &mut self.refreshes_ok,
-            Endpoint::Signout => &mut self.signouts_ok,
+            Endpoint::SignOut => &mut self.sign_outs_ok,
             Endpoint::Api => &mut self.api_ok,
         } += 1;
     }

@@ -9,13 +9,13 @@ use super::DateFormat;
 #[non_exhaustive]
 pub enum Endpoint {
     /// `POST /api/v2/signin`
-    Signin,
+    SignIn,
     /// `POST /api/v2/2fa/confirm`
     Confirm,
     /// `POST /api/v2/refresh`
     Refresh,
     /// `POST /api/v2/signout`
-    Signout,
+    SignOut,
     /// Every other path: a call that needs an access token.
     Api,
 }
@@ -28,7 +28,7 @@ pub enum Endpoint {
 /// change nothing at the server: no token is issued and none is spent.
 ///
 /// The shapes of answers ([`OnlyAccess`](Self::OnlyAccess) and those after it) mean something at
-/// [`Signin`](Endpoint::Signin), [`Confirm`](Endpoint::Confirm) and [`Refresh`](Endpoint::Refresh)
+/// [`SignIn`](Endpoint::SignIn), [`Confirm`](Endpoint::Confirm) and [`Refresh`](Endpoint::Refresh)
 /// only, and only if the request succeeds; elsewhere they are used up without effect.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -118,28 +118,28 @@ pub(super) struct Faults {
 impl Endpoint {
     pub(super) fn of(path: &str) -> Self {
         match path {
-            "/api/v2/signin" => Self::Signin,
+            "/api/v2/signin" => Self::SignIn,
             "/api/v2/2fa/confirm" => Self::Confirm,
             "/api/v2/refresh" => Self::Refresh,
-            "/api/v2/signout" => Self::Signout,
+            "/api/v2/signout" => Self::SignOut,
             _ => Self::Api,
         }
     }
 
     /// Whether the endpoint takes credentials in its body, so that none belong into the head.
     pub(super) fn is_sign_in_traffic(self) -> bool {
-        matches!(self, Self::Signin | Self::Confirm | Self::Refresh)
+        matches!(self, Self::SignIn | Self::Confirm | Self::Refresh)
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Signin => "signin",
-            Self::Confirm => "confirm",
+            Self::SignIn => "sign-in",
+            Self::Confirm => "confirmation",
             Self::Refresh => "refresh",
-            Self::Signout => "signout",
-            Self::Api => "api",
+            Self::SignOut => "sign-out",
+            Self::Api => "API call",
         })
     }
 }

@@ -15,12 +15,12 @@ use super::Endpoint;
 /// ```
 /// use tower_reauth::testing::back_office::Limits;
 ///
-/// let limits = Limits::new().signin(2).confirm(1);
+/// let limits = Limits::new().sign_in(2).confirm(1);
 /// # let _ = limits;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    signin: usize,
+    sign_in: usize,
     confirm: usize,
     refresh: usize,
     window: Duration,
@@ -78,7 +78,7 @@ impl Limits {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            signin: 5,
+            sign_in: 5,
             confirm: 3,
             refresh: 5,
             window: Duration::from_secs(60),
@@ -89,7 +89,7 @@ impl Limits {
     #[must_use]
     pub fn none() -> Self {
         Self {
-            signin: usize::MAX,
+            sign_in: usize::MAX,
             confirm: usize::MAX,
             refresh: usize::MAX,
             window: Duration::ZERO,
@@ -98,8 +98,8 @@ impl Limits {
 
     /// Sets how many sign-ins are allowed. 5 by default.
     #[must_use]
-    pub fn signin(mut self, attempts: usize) -> Self {
-        self.signin = attempts;
+    pub fn sign_in(mut self, attempts: usize) -> Self {
+        self.sign_in = attempts;
         self
     }
 
@@ -146,10 +146,10 @@ impl Limiter {
     /// Notes an attempt at `endpoint`, or refuses it.
     pub(super) fn admit(&mut self, endpoint: Endpoint, now: Duration) -> Result<(), Refused> {
         let (most, attempts) = match endpoint {
-            Endpoint::Signin => (self.limits.signin, &mut self.attempts[0]),
+            Endpoint::SignIn => (self.limits.sign_in, &mut self.attempts[0]),
             Endpoint::Confirm => (self.limits.confirm, &mut self.attempts[1]),
             Endpoint::Refresh => (self.limits.refresh, &mut self.attempts[2]),
-            Endpoint::Signout | Endpoint::Api => return Ok(()),
+            Endpoint::SignOut | Endpoint::Api => return Ok(()),
         };
         if let Some(lock) = self.lock.as_mut().filter(|lock| lock.until > now) {
             let told = std::mem::replace(&mut lock.told, true);
@@ -229,14 +229,14 @@ mod tests {
 
     #[test]
     fn a_lock_holds_everywhere_but_limits_are_apart() {
-        let mut limiter = Limiter::new(Limits::new().signin(1), Duration::from_secs(600));
+        let mut limiter = Limiter::new(Limits::new().sign_in(1), Duration::from_secs(600));
         let now = Duration::from_secs(1);
-        assert!(limiter.admit(Endpoint::Signin, now).is_ok());
+        assert!(limiter.admit(Endpoint::SignIn, now).is_ok());
         assert!(limiter.admit(Endpoint::Refresh, now).is_ok());
-        assert!(limiter.admit(Endpoint::Signin, now).is_err());
+        assert!(limiter.admit(Endpoint::SignIn, now).is_err());
         assert!(limiter.admit(Endpoint::Refresh, now).is_err());
         assert!(limiter.admit(Endpoint::Api, now).is_ok());
         limiter.unlock();
-        assert!(limiter.admit(Endpoint::Signin, now).is_ok());
+        assert!(limiter.admit(Endpoint::SignIn, now).is_ok());
     }
 }

@@ -25,7 +25,7 @@
 //!
 //! // After the test, nothing but what was meant to happen has happened:
 //! let counts = server.counts();
-//! assert_eq!((counts.signins, counts.confirms, counts.refreshes), (0, 0, 0));
+//! assert_eq!((counts.sign_ins, counts.confirms, counts.refreshes), (0, 0, 0));
 //! assert!(server.violations().is_empty());
 //! server.shutdown().await;
 //! # Ok(())

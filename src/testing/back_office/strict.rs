@@ -22,7 +22,7 @@ const SHORTEST_PASSWORD: usize = 8;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Signin {
+pub(super) struct SignIn {
     pub(super) email: String,
     pub(super) password: String,
 }

@@ -19,7 +19,7 @@ async fn a_valid_token_opens_the_api() {
     assert_eq!((counts.api_calls, counts.api_ok), (1, 1));
     assert_eq!(counts.unauthorized, 0);
     assert_eq!(counts.tokens_issued, 1);
-    assert_eq!(counts.signins, 0);
+    assert_eq!(counts.sign_ins, 0);
     assert!(clean(counts));
     assert!(pair.server.uploads().is_empty());
 }
@@ -147,7 +147,7 @@ async fn http2_with_prior_knowledge_is_spoken() {
     pair.client = Client::builder(TokioExecutor::new())
         .http2_only(true)
         .build_http();
-    let answer = pair.signin().await;
+    let answer = pair.sign_in().await;
     assert_eq!(answer.status, 200);
     assert_eq!(pair.get(&answer.access()).await.status, 200);
     assert!(clean(pair.counts()));
@@ -157,8 +157,8 @@ async fn http2_with_prior_knowledge_is_spoken() {
 #[tokio::test]
 async fn connections_are_counted_and_closed_by_shutdown() {
     let pair = start_default().await;
-    pair.signin().await;
-    pair.signin().await;
+    pair.sign_in().await;
+    pair.sign_in().await;
     let counts = pair.counts();
     assert_eq!((counts.connections, counts.open_connections), (1, 1));
 

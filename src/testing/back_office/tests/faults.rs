@@ -6,10 +6,10 @@ use crate::testing::{
     back_office::{DateFormat, Endpoint, Fault},
 };
 
-fn raw_signin() -> String {
+fn raw_sign_in() -> String {
     let body = json!({ "email": EMAIL, "password": PASSWORD }).to_string();
     format!(
-        "POST {SIGNIN} HTTP/1.1\r\nhost: a\r\naccept: application/json\r\n\
+        "POST {SIGN_IN} HTTP/1.1\r\nhost: a\r\naccept: application/json\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -17,7 +17,7 @@ fn raw_signin() -> String {
 
 async fn with(fault: Fault) -> Pair {
     let pair = start_default().await;
-    pair.server.inject(Endpoint::Signin, fault);
+    pair.server.inject(Endpoint::SignIn, fault);
     pair
 }
 
@@ -29,27 +29,27 @@ fn is_reset(end: &std::io::Result<()>) -> bool {
 async fn faults_wait_for_their_endpoint_first_in_first_out() {
     let pair = start_default().await;
     let (access, _) = pair.server.issue_access_token(EMAIL);
-    pair.server.inject(Endpoint::Signin, Fault::Status(503));
+    pair.server.inject(Endpoint::SignIn, Fault::Status(503));
     pair.server
-        .inject_times(2, Endpoint::Signin, &Fault::Status(500));
+        .inject_times(2, Endpoint::SignIn, &Fault::Status(500));
     assert_eq!(pair.get(&access).await.status, 200);
-    assert_eq!(pair.server.faults_left(Endpoint::Signin), 3);
+    assert_eq!(pair.server.faults_left(Endpoint::SignIn), 3);
     for status in [503, 500, 500, 200] {
-        assert_eq!(pair.signin().await.status, status);
+        assert_eq!(pair.sign_in().await.status, status);
     }
-    assert_eq!(pair.server.faults_left(Endpoint::Signin), 0);
+    assert_eq!(pair.server.faults_left(Endpoint::SignIn), 0);
     // They count towards the limit, but nothing was done.
-    assert_eq!((pair.counts().signins, pair.counts().signins_ok), (4, 1));
+    assert_eq!((pair.counts().sign_ins, pair.counts().sign_ins_ok), (4, 1));
     assert!(clean(pair.counts()));
 }
 
 #[tokio::test]
 async fn a_request_that_breaks_a_rule_uses_up_no_fault() {
     let pair = with(Fault::Status(503)).await;
-    let mut request = pair.auth(SIGNIN, &json!({}));
+    let mut request = pair.auth(SIGN_IN, &json!({}));
     request.headers_mut().remove("accept");
     assert_eq!(pair.send(request).await.status, 406);
-    assert_eq!(pair.signin().await.status, 503);
+    assert_eq!(pair.sign_in().await.status, 503);
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn an_answer_is_given_as_it_is_ordered() {
         body: "busy".to_owned(),
     })
     .await;
-    let answer = pair.signin().await;
+    let answer = pair.sign_in().await;
     assert_eq!(answer.status, 429);
     let waits: Vec<_> = answer.headers.get_all("retry-after").iter().collect();
     assert_eq!(waits, ["7", "soon"]);
@@ -101,30 +101,30 @@ async fn only_an_ordered_answer_is_without_a_date_or_with_one_of_its_own() {
 #[tokio::test]
 async fn answers_that_are_none() {
     let pair = with(Fault::Html).await;
-    let answer = pair.signin().await;
+    let answer = pair.sign_in().await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header(header::CONTENT_TYPE), Some("text/html"));
 
     let pair = with(Fault::Malformed).await;
-    let answer = pair.signin().await;
+    let answer = pair.sign_in().await;
     assert_eq!(answer.status, 200);
     assert!(serde_json::from_slice::<Value>(&answer.body).is_err());
 
     let pair = with(Fault::Status(42)).await;
-    assert_eq!(pair.signin().await.status, 500);
+    assert_eq!(pair.sign_in().await.status, 500);
 
     let pair = with(Fault::Redirect {
         status: 307,
         location: "https://other.example/".to_owned(),
     })
     .await;
-    let answer = pair.signin().await;
+    let answer = pair.sign_in().await;
     assert_eq!(answer.status, 307);
     assert_eq!(
         answer.header(header::LOCATION),
         Some("https://other.example/")
     );
-    assert_eq!(pair.counts().signins_ok, 0);
+    assert_eq!(pair.counts().sign_ins_ok, 0);
 }
 
 #[tokio::test]
@@ -146,10 +146,10 @@ async fn a_delay_passes_on_the_simulators_clock() {
     let clock = FakeClock::new();
     let pair = start(Simulator::builder().clock(clock.clone())).await;
     let delay = Fault::Delay(Duration::from_secs(60));
-    pair.server.inject(Endpoint::Signin, delay);
-    let (answer, ()) = tokio::join!(pair.signin(), async {
+    pair.server.inject(Endpoint::SignIn, delay);
+    let (answer, ()) = tokio::join!(pair.sign_in(), async {
         clock.wait_for_sleepers(1).await;
-        assert_eq!(pair.counts().signins_ok, 0);
+        assert_eq!(pair.counts().sign_ins_ok, 0);
         clock.advance(Duration::from_secs(60));
     });
     assert_eq!(answer.status, 200);
@@ -159,16 +159,16 @@ async fn a_delay_passes_on_the_simulators_clock() {
 #[tokio::test]
 async fn a_reset_comes_before_or_after_the_work() {
     let pair = with(Fault::Reset).await;
-    let (answer, end) = pair.raw(&raw_signin()).await;
+    let (answer, end) = pair.raw(&raw_sign_in()).await;
     assert_eq!(answer, "");
     assert!(is_reset(&end), "{end:?}");
-    assert_eq!((pair.counts().signins, pair.counts().signins_ok), (1, 0));
+    assert_eq!((pair.counts().sign_ins, pair.counts().sign_ins_ok), (1, 0));
 
     let pair = with(Fault::ResetAfterwards).await;
-    let (answer, end) = pair.raw(&raw_signin()).await;
+    let (answer, end) = pair.raw(&raw_sign_in()).await;
     assert_eq!(answer, "");
     assert!(is_reset(&end), "{end:?}");
-    assert_eq!((pair.counts().signins, pair.counts().signins_ok), (1, 1));
+    assert_eq!((pair.counts().sign_ins, pair.counts().sign_ins_ok), (1, 1));
     assert_eq!(pair.counts().tokens_issued, 1);
 }
 
@@ -209,7 +209,7 @@ async fn an_answer_is_cut_at_every_byte() {
 #[tokio::test]
 async fn a_truncated_answer_promises_more_than_it_holds() {
     let pair = with(Fault::Truncated).await;
-    let (answer, end) = pair.raw(&raw_signin()).await;
+    let (answer, end) = pair.raw(&raw_sign_in()).await;
     assert!(end.is_ok(), "{end:?}");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let length = head
@@ -217,7 +217,7 @@ async fn a_truncated_answer_promises_more_than_it_holds() {
         .find_map(|line| line.strip_prefix("content-length: "))
         .unwrap();
     assert_eq!(body.len(), length.parse::<usize>().unwrap() / 2);
-    assert_eq!(pair.counts().signins_ok, 1);
+    assert_eq!(pair.counts().sign_ins_ok, 1);
 }
 
 #[tokio::test]
@@ -225,11 +225,11 @@ async fn a_hanging_request_ends_with_the_simulator() {
     for (fault, done) in [(Fault::Hang, 0), (Fault::HangAfterwards, 1)] {
         let pair = with(fault).await;
         let mut stream = pair.connect().await;
-        stream.write_all(raw_signin().as_bytes()).await.unwrap();
-        while pair.server.faults_left(Endpoint::Signin) > 0 || pair.counts().signins_ok < done {
+        stream.write_all(raw_sign_in().as_bytes()).await.unwrap();
+        while pair.server.faults_left(Endpoint::SignIn) > 0 || pair.counts().sign_ins_ok < done {
             tokio::task::yield_now().await;
         }
-        assert_eq!(pair.counts().signins_ok, done);
+        assert_eq!(pair.counts().sign_ins_ok, done);
         let mut byte = [0];
         let read = stream.try_read(&mut byte);
         assert_eq!(read.unwrap_err().kind(), ErrorKind::WouldBlock);
@@ -312,7 +312,7 @@ async fn an_early_refusal_may_close_the_connection() {
 #[tokio::test]
 async fn one_token_of_the_pair() {
     let pair = with(Fault::OnlyAccess).await;
-    assert_eq!(pair.signin().await.keys(), ["2faRequired", "accessToken"]);
+    assert_eq!(pair.sign_in().await.keys(), ["2faRequired", "accessToken"]);
     let (_, refresh) = pair.server.issue_access_token(EMAIL);
     pair.server.inject(Endpoint::Refresh, Fault::OnlyAccess);
     assert_eq!(pair.refresh(&refresh).await.keys(), ["accessToken"]);
@@ -327,17 +327,17 @@ async fn one_token_of_the_pair() {
 #[tokio::test]
 async fn two_factor_answers_that_contradict_themselves() {
     let pair = with(Fault::TwoFactorWithoutDetails).await;
-    let answer = pair.signin().await.json();
+    let answer = pair.sign_in().await.json();
     assert_eq!(answer, json!({ "2faRequired": true, "2faDetails": null }));
     assert_eq!(pair.server.latest_code(EMAIL), None);
 
     let pair = with(Fault::NoTokens).await;
-    assert_eq!(pair.signin().await.json(), json!({ "2faRequired": false }));
+    assert_eq!(pair.sign_in().await.json(), json!({ "2faRequired": false }));
     assert_eq!(pair.counts().tokens_issued, 0);
 
     for flag in [true, false] {
         let pair = with(Fault::TokensAndDetails(flag)).await;
-        let answer = pair.signin().await;
+        let answer = pair.sign_in().await;
         assert_eq!(answer.json()["2faRequired"], flag);
         assert_eq!(pair.get(&answer.access()).await.status, 200);
         let code = pair.server.next_code(EMAIL).await;
@@ -354,24 +354,24 @@ async fn dates_of_every_sort() {
         .dates(DateFormat::Zulu);
     let pair = start(builder).await;
     let expires = "/accessToken/expiresAt";
-    assert_eq!(pair.signin().await.text(expires), "2026-01-01T10:00:00Z");
+    assert_eq!(pair.sign_in().await.text(expires), "2026-01-01T10:00:00Z");
     let east = Fault::Dates(DateFormat::East);
-    pair.server.inject(Endpoint::Signin, east);
+    pair.server.inject(Endpoint::SignIn, east);
     assert_eq!(
-        pair.signin().await.text(expires),
+        pair.sign_in().await.text(expires),
         "2026-01-01T12:00:00+02:00"
     );
 
-    pair.server.inject(Endpoint::Signin, Fault::NoExpiry);
-    let answer = pair.signin().await.json();
+    pair.server.inject(Endpoint::SignIn, Fault::NoExpiry);
+    let answer = pair.sign_in().await.json();
     for token in ["accessToken", "refreshToken"] {
         let keys: Vec<_> = answer[token].as_object().unwrap().keys().collect();
         assert_eq!(keys, ["createdAt", "token"]);
     }
 
     pair.server
-        .inject(Endpoint::Signin, Fault::PlaceholderDates);
-    let answer = pair.signin().await;
+        .inject(Endpoint::SignIn, Fault::PlaceholderDates);
+    let answer = pair.sign_in().await;
     let placeholder = "2022-01-01T00:00:00+00:00";
     assert_eq!(answer.text("/accessToken/createdAt"), placeholder);
     assert_eq!(answer.text(expires), placeholder);
@@ -380,8 +380,8 @@ async fn dates_of_every_sort() {
 
     pair.server.set_two_factor(true);
     pair.server
-        .inject(Endpoint::Signin, Fault::PlaceholderDates);
-    let answer = pair.signin().await;
+        .inject(Endpoint::SignIn, Fault::PlaceholderDates);
+    let answer = pair.sign_in().await;
     assert_eq!(answer.text("/2faDetails/expiresAt"), placeholder);
     let code = pair.server.next_code(EMAIL).await;
     let token = answer.text("/2faDetails/token");

@@ -22,10 +22,10 @@ use super::{Builder, Counts, Simulator};
 
 const EMAIL: &str = "foo@bar.com";
 const PASSWORD: &str = "Secret123";
-const SIGNIN: &str = "/api/v2/signin";
+const SIGN_IN: &str = "/api/v2/signin";
 const CONFIRM: &str = "/api/v2/2fa/confirm";
 const REFRESH: &str = "/api/v2/refresh";
-const SIGNOUT: &str = "/api/v2/signout";
+const SIGN_OUT: &str = "/api/v2/signout";
 
 /// A simulator and a client of it.
 struct Pair {
@@ -75,9 +75,9 @@ impl Pair {
         self.send(self.auth(path, body)).await
     }
 
-    async fn signin(&self) -> Answer {
+    async fn sign_in(&self) -> Answer {
         let body = json!({ "email": EMAIL, "password": PASSWORD });
-        self.post(SIGNIN, &body).await
+        self.post(SIGN_IN, &body).await
     }
 
     async fn confirm(&self, token: &str, code: &str) -> Answer {
@@ -104,8 +104,8 @@ impl Pair {
             .await
     }
 
-    async fn signout(&self, token: &str) -> Answer {
-        self.send(self.bearer(Method::POST, SIGNOUT, token, ""))
+    async fn sign_out(&self, token: &str) -> Answer {
+        self.send(self.bearer(Method::POST, SIGN_OUT, token, ""))
             .await
     }
 

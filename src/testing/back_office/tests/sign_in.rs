@@ -9,7 +9,7 @@ use crate::testing::{
 #[tokio::test]
 async fn a_password_buys_both_tokens() {
     let pair = start(Simulator::builder().clock(FakeClock::new())).await;
-    let answer = pair.signin().await;
+    let answer = pair.sign_in().await;
     assert_eq!(answer.status, 200);
     assert_eq!(
         answer.keys(),
@@ -35,7 +35,7 @@ async fn a_password_buys_both_tokens() {
     );
 
     let counts = pair.counts();
-    assert_eq!((counts.signins, counts.signins_ok), (1, 1));
+    assert_eq!((counts.sign_ins, counts.sign_ins_ok), (1, 1));
     assert_eq!(counts.tokens_issued, 1);
     assert!(clean(counts));
 }
@@ -45,17 +45,17 @@ async fn a_wrong_password_and_an_unknown_address_are_refused_alike() {
     let pair = start_default().await;
     let wrong = json!({ "email": EMAIL, "password": "guess" });
     let unknown = json!({ "email": "a@b.c", "password": PASSWORD });
-    let wrong = pair.post(SIGNIN, &wrong).await;
-    let unknown = pair.post(SIGNIN, &unknown).await;
+    let wrong = pair.post(SIGN_IN, &wrong).await;
+    let unknown = pair.post(SIGN_IN, &unknown).await;
     assert_eq!(wrong.status, 401);
     assert_eq!(wrong.text("/message"), unknown.text("/message"));
     assert_eq!(wrong.header(header::WWW_AUTHENTICATE), None);
-    assert_eq!((pair.counts().signins, pair.counts().signins_ok), (2, 0));
+    assert_eq!((pair.counts().sign_ins, pair.counts().sign_ins_ok), (2, 0));
     assert!(clean(pair.counts()));
 
     pair.server.set_password(EMAIL, "guess");
     let right = json!({ "email": EMAIL, "password": "guess" });
-    assert_eq!(pair.post(SIGNIN, &right).await.status, 200);
+    assert_eq!(pair.post(SIGN_IN, &right).await.status, 200);
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn a_code_by_mail_is_asked_for_and_buys_both_tokens() {
     let clock = FakeClock::new();
     let builder = Simulator::builder().two_factor(true).clock(clock);
     let pair = start(builder).await;
-    let answer = pair.signin().await;
+    let answer = pair.sign_in().await;
     assert_eq!(answer.keys(), ["2faDetails", "2faRequired"]);
     assert_eq!(answer.json()["2faRequired"], true);
     let details = answer.json()["2faDetails"].as_object().unwrap().clone();
@@ -95,19 +95,19 @@ async fn a_wrong_code_can_be_corrected_until_the_token_dies() {
     let clock = FakeClock::new();
     let builder = Simulator::builder().two_factor(true).clock(clock.clone());
     let pair = start(builder).await;
-    let token = pair.signin().await.text("/2faDetails/token");
+    let token = pair.sign_in().await.text("/2faDetails/token");
     let code = pair.server.next_code(EMAIL).await;
     let wrong = if code == "000000" { "000001" } else { "000000" };
     assert_eq!(pair.confirm(&token, wrong).await.status, 422);
     clock.advance(Duration::from_secs(599));
     assert_eq!(pair.confirm(&token, &code).await.status, 200);
 
-    let token = pair.signin().await.text("/2faDetails/token");
+    let token = pair.sign_in().await.text("/2faDetails/token");
     let code = pair.server.next_code(EMAIL).await;
     clock.advance(Duration::from_secs(600));
     assert_eq!(pair.confirm(&token, &code).await.status, 422);
 
-    let token = pair.signin().await.text("/2faDetails/token");
+    let token = pair.sign_in().await.text("/2faDetails/token");
     let code = pair.server.next_code(EMAIL).await;
     pair.server.expire_two_factor();
     assert_eq!(pair.confirm(&token, &code).await.status, 422);
@@ -120,13 +120,13 @@ async fn a_flow_that_is_over_has_a_status_of_its_own() {
         .limits(Limits::none())
         .expired_flow_status(410);
     let pair = start(builder).await;
-    let token = pair.signin().await.text("/2faDetails/token");
+    let token = pair.sign_in().await.text("/2faDetails/token");
     let code = pair.server.next_code(EMAIL).await;
     assert_eq!(pair.confirm(&token, "no").await.status, 422);
     assert_eq!(pair.confirm("no", &code).await.status, 410);
     assert_eq!(pair.confirm(&token, &code).await.status, 200);
     assert_eq!(pair.confirm(&token, &code).await.status, 410);
-    let token = pair.signin().await.text("/2faDetails/token");
+    let token = pair.sign_in().await.text("/2faDetails/token");
     let code = pair.server.next_code(EMAIL).await;
     pair.server.expire_two_factor();
     assert_eq!(pair.confirm(&token, &code).await.status, 410);
@@ -144,7 +144,7 @@ async fn wrong_codes_may_end_a_flow() {
             builder = builder.flow_dies_after(most);
         }
         let pair = start(builder).await;
-        let token = pair.signin().await.text("/2faDetails/token");
+        let token = pair.sign_in().await.text("/2faDetails/token");
         let code = pair.server.next_code(EMAIL).await;
         let wrong = if most == Some(0) { 410 } else { 422 };
         assert_eq!(pair.confirm(&token, "no").await.status, wrong);
@@ -163,14 +163,14 @@ async fn a_new_sign_in_may_end_the_flows_before_it() {
             .two_factor(true)
             .new_sign_in_voids_flow(voids);
         let pair = start(builder).await;
-        let first = pair.signin().await.text("/2faDetails/token");
+        let first = pair.sign_in().await.text("/2faDetails/token");
         let code = pair.server.next_code(EMAIL).await;
         let other = json!({ "email": "a@b.c", "password": PASSWORD });
-        let other = pair.post(SIGNIN, &other).await.text("/2faDetails/token");
+        let other = pair.post(SIGN_IN, &other).await.text("/2faDetails/token");
         // A wrong password ends nothing.
         let wrong = json!({ "email": "a@b.c", "password": "guess" });
-        assert_eq!(pair.post(SIGNIN, &wrong).await.status, 401);
-        let second = pair.signin().await.text("/2faDetails/token");
+        assert_eq!(pair.post(SIGN_IN, &wrong).await.status, 401);
+        let second = pair.sign_in().await.text("/2faDetails/token");
         assert_eq!(pair.confirm(&first, &code).await.status, status);
         let code = pair.server.next_code(EMAIL).await;
         assert_eq!(pair.confirm(&second, &code).await.status, 200);
@@ -185,8 +185,8 @@ async fn a_new_sign_in_may_end_the_flows_before_it() {
 #[tokio::test]
 async fn a_sign_out_may_leave_the_refresh_token() {
     let pair = start(Simulator::builder().sign_out_ends_refresh(false)).await;
-    let tokens = pair.signin().await;
-    assert_eq!(pair.signout(&tokens.access()).await.status, 200);
+    let tokens = pair.sign_in().await;
+    assert_eq!(pair.sign_out(&tokens.access()).await.status, 200);
     assert_eq!(pair.get(&tokens.access()).await.status, 401);
     assert_eq!(pair.refresh(&tokens.refresh()).await.status, 200);
     assert!(clean(pair.counts()));
@@ -195,21 +195,21 @@ async fn a_sign_out_may_leave_the_refresh_token() {
 #[tokio::test]
 async fn mail_is_waited_for_and_read_in_order() {
     let pair = start(Simulator::builder().two_factor(true)).await;
-    let (first, _) = tokio::join!(pair.server.next_code(EMAIL), pair.signin());
-    pair.signin().await;
+    let (first, _) = tokio::join!(pair.server.next_code(EMAIL), pair.sign_in());
+    pair.sign_in().await;
     let second = pair.server.latest_code(EMAIL).unwrap();
     assert_eq!(pair.server.next_code(EMAIL).await, second);
     assert_eq!(first.len(), 6);
     assert_eq!(pair.server.latest_code("a@b.c"), None);
 
     pair.server.set_two_factor(false);
-    assert_eq!(pair.signin().await.json()["2faRequired"], false);
+    assert_eq!(pair.sign_in().await.json()["2faRequired"], false);
 }
 
 #[tokio::test]
 async fn a_refresh_gives_a_new_pair_and_spends_the_old_token() {
     let pair = start_default().await;
-    let first = pair.signin().await;
+    let first = pair.sign_in().await;
     let second = pair.refresh(&first.refresh()).await;
     assert_eq!(second.status, 200);
     assert_eq!(second.keys(), ["accessToken", "refreshToken"]);
@@ -220,7 +220,7 @@ async fn a_refresh_gives_a_new_pair_and_spends_the_old_token() {
     assert!(clean(pair.counts()));
 
     // Using a spent one ends all tokens of the sign-in, and of no other.
-    let other = pair.signin().await;
+    let other = pair.sign_in().await;
     assert_eq!(pair.refresh(&first.refresh()).await.status, 401);
     assert_eq!(pair.get(&second.access()).await.status, 401);
     assert_eq!(pair.refresh(&second.refresh()).await.status, 401);
@@ -240,7 +240,7 @@ async fn a_refresh_gives_a_new_pair_and_spends_the_old_token() {
 async fn without_rotation_old_and_new_refresh_tokens_are_good() {
     let builder = Simulator::builder().rotate(false).only_newest(true);
     let pair = start(builder).await;
-    let first = pair.signin().await;
+    let first = pair.sign_in().await;
     let second = pair.refresh(&first.refresh()).await;
     assert_eq!(pair.get(&first.access()).await.status, 401);
     assert_eq!(pair.get(&second.access()).await.status, 200);
@@ -303,7 +303,7 @@ async fn a_dead_refresh_token_may_be_tried_once() {
         assert_eq!(counts.violations, 2 * index, "{how}");
     }
     let (access, token) = pair.server.issue_access_token(EMAIL);
-    assert_eq!(pair.signout(&access).await.status, 200);
+    assert_eq!(pair.sign_out(&access).await.status, 200);
     assert_eq!(pair.refresh(&token).await.status, 401);
     assert_eq!(pair.counts().violations, 6);
     assert_eq!(pair.refresh(&token).await.status, 401);
@@ -320,17 +320,17 @@ async fn a_dead_refresh_token_may_be_tried_once() {
 #[tokio::test]
 async fn signing_out_kills_both_tokens_of_that_session() {
     let pair = start_default().await;
-    let (mine, other) = (pair.signin().await, pair.signin().await);
-    let answer = pair.signout(&mine.access()).await;
+    let (mine, other) = (pair.sign_in().await, pair.sign_in().await);
+    let answer = pair.sign_out(&mine.access()).await;
     assert_eq!((answer.status.as_u16(), answer.body.len()), (200, 0));
     assert_eq!(pair.get(&mine.access()).await.status, 401);
     assert_eq!(pair.refresh(&mine.refresh()).await.status, 401);
-    assert_eq!(pair.signout(&mine.access()).await.status, 401);
+    assert_eq!(pair.sign_out(&mine.access()).await.status, 401);
     assert_eq!(pair.get(&other.access()).await.status, 200);
     pair.server.expire_access_tokens();
-    assert_eq!(pair.signout(&other.access()).await.status, 401);
+    assert_eq!(pair.sign_out(&other.access()).await.status, 401);
     let counts = pair.counts();
-    assert_eq!((counts.signouts, counts.signouts_ok), (3, 1));
+    assert_eq!((counts.sign_outs, counts.sign_outs_ok), (3, 1));
     assert_eq!(counts.unauthorized, 1);
     assert!(clean(counts));
 }
@@ -342,13 +342,13 @@ async fn one_attempt_too_many_locks_everybody_out_for_a_while() {
         .clock(clock.clone())
         .retry_after(RetryAfter::Seconds);
     let pair = start(builder).await;
-    let token = pair.signin().await;
+    let token = pair.sign_in().await;
     for _ in 0..4 {
         let wrong = json!({ "email": EMAIL, "password": "guess" });
-        assert_eq!(pair.post(SIGNIN, &wrong).await.status, 401);
+        assert_eq!(pair.post(SIGN_IN, &wrong).await.status, 401);
     }
     assert_eq!(pair.counts().limit_exceeded, 0);
-    let refused = pair.signin().await;
+    let refused = pair.sign_in().await;
     assert_eq!(refused.status, 429);
     assert_eq!(refused.header(header::RETRY_AFTER), Some("600"));
     clock.advance(Duration::from_millis(1500));
@@ -362,14 +362,14 @@ async fn one_attempt_too_many_locks_everybody_out_for_a_while() {
     assert_eq!(
         pair.server.violations(),
         [
-            "signin: the limit on attempts is exceeded",
+            "sign-in: the limit on attempts is exceeded",
             "refresh: an attempt is made in a known lock-out"
         ]
     );
 
     clock.advance(Duration::from_secs(600));
     assert_eq!(pair.refresh(&token.refresh()).await.status, 200);
-    assert_eq!(pair.signin().await.status, 200);
+    assert_eq!(pair.sign_in().await.status, 200);
     assert_eq!(pair.counts().locked_out, 2);
 }
 
@@ -381,17 +381,17 @@ async fn each_endpoint_has_its_own_limit() {
     }
     for _ in 0..5 {
         assert_eq!(pair.refresh("no").await.status, 401);
-        assert_eq!(pair.signin().await.status, 200);
+        assert_eq!(pair.sign_in().await.status, 200);
     }
     assert_eq!(pair.confirm("no", "no").await.status, 429);
-    assert_eq!(pair.signin().await.status, 429);
+    assert_eq!(pair.sign_in().await.status, 429);
     assert_eq!(pair.counts().limit_exceeded, 1);
     pair.server.lift_lockout();
-    assert_eq!(pair.signin().await.status, 200);
+    assert_eq!(pair.sign_in().await.status, 200);
 
     let pair = start(Simulator::builder().limits(Limits::none())).await;
     for _ in 0..20 {
-        assert_eq!(pair.signin().await.status, 200);
+        assert_eq!(pair.sign_in().await.status, 200);
     }
 }
 
@@ -404,7 +404,7 @@ async fn a_lock_out_on_cue_may_name_its_end_or_not() {
         .retry_after(RetryAfter::HttpDate);
     let pair = start(builder).await;
     pair.server.lock_out();
-    let refused = pair.signin().await;
+    let refused = pair.sign_in().await;
     assert_eq!(refused.status, 429);
     assert_eq!(
         refused.header(header::RETRY_AFTER),
@@ -414,17 +414,17 @@ async fn a_lock_out_on_cue_may_name_its_end_or_not() {
     assert_eq!(pair.counts().violations, 0);
     // Now the client has been told.
     for hammered in 1..=2 {
-        assert_eq!(pair.signin().await.status, 429);
+        assert_eq!(pair.sign_in().await.status, 429);
         assert_eq!(pair.counts().violations, hammered);
     }
     assert_eq!(pair.counts().limit_exceeded, 0);
     assert_eq!(pair.counts().locked_out, 3);
     clock.advance(Duration::from_millis(1500));
-    assert_eq!(pair.signin().await.status, 200);
+    assert_eq!(pair.sign_in().await.status, 200);
 
     let pair = start_default().await;
     pair.server.lock_out();
-    assert_eq!(pair.signin().await.header(header::RETRY_AFTER), None);
+    assert_eq!(pair.sign_in().await.header(header::RETRY_AFTER), None);
 }
 
 #[tokio::test]
@@ -457,7 +457,7 @@ async fn refusals_take_the_status_and_the_shape_that_are_set() {
             .wrong_code_status(400);
         let pair = start(builder).await;
         let wrong = json!({ "email": EMAIL, "password": "guess-me" });
-        let answer = pair.post(SIGNIN, &wrong).await;
+        let answer = pair.post(SIGN_IN, &wrong).await;
         assert_eq!(answer.status, 422);
         assert_eq!(answer.text(pointer), "The e-mail or the password is wrong.");
         assert_eq!(
@@ -475,7 +475,7 @@ async fn refusals_take_the_status_and_the_shape_that_are_set() {
 async fn a_careless_server_repeats_secrets_where_it_is_told_to() {
     let pair = start(Simulator::builder().echo_secrets(true)).await;
     let wrong = json!({ "email": EMAIL, "password": "guess-me" });
-    let answer = pair.post(SIGNIN, &wrong).await;
+    let answer = pair.post(SIGN_IN, &wrong).await;
     assert!(answer.text("/message").contains("guess-me"));
     let answer = pair.refresh("spent-one").await;
     assert!(answer.text("/message").contains("spent-one"));
@@ -508,11 +508,11 @@ async fn lifetimes_and_lock_outs_may_be_endless() {
         .lockout(Duration::MAX)
         .retry_after(RetryAfter::HttpDate);
     let pair = start(builder).await;
-    let answer = pair.signin().await;
+    let answer = pair.sign_in().await;
     assert!(answer.text("/accessToken/expiresAt").starts_with("3025-"));
     assert_eq!(pair.get(&answer.access()).await.status, 200);
     pair.server.lock_out();
-    assert_eq!(pair.signin().await.status, 429);
+    assert_eq!(pair.sign_in().await.status, 429);
 }
 
 #[test]
