@@ -194,7 +194,7 @@ async fn the_token_is_a_literal_that_is_never_indexed_in_every_request() {
         session.sign_out().await?;
         let counts = server.counts();
         assert_eq!(
-            (counts.signins, counts.refreshes, counts.signouts_ok),
+            (counts.sign_ins, counts.refreshes, counts.sign_outs_ok),
             (1, 1, 1)
         );
         assert_eq!((counts.api_calls, counts.violations), (CALLS as u64 + 1, 0));

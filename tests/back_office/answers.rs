@@ -90,14 +90,14 @@ async fn a_sign_in_that_is_answered_with_nonsense_is_tried_once_and_later_again(
             let clock = FakeClock::new();
             let server = Simulator::builder().clock(clock.clone());
             let desk = Desk::open(server, |settings| settings.clock(clock.clone())).await;
-            desk.server.inject(Endpoint::Signin, fault.clone());
+            desk.server.inject(Endpoint::SignIn, fault.clone());
             for _ in 0..3 {
                 let error = desk.call().await.unwrap_err();
                 assert_eq!(error.kind(), kind, "{fault:?}");
                 assert!(error.to_string().contains(says), "{error}");
             }
             assert_eq!(desk.traffic(), (1, 0, 0), "{fault:?}");
-            assert_eq!(desk.counts().signins_ok, u64::from(processed));
+            assert_eq!(desk.counts().sign_ins_ok, u64::from(processed));
             assert_eq!(desk.counts().api_calls, 0);
             if !kind.is_transient() {
                 clock.advance(COOL_DOWN - Duration::from_secs(1));
@@ -176,7 +176,7 @@ async fn a_sign_in_without_tokens_or_details_says_what_is_missing() {
             let clock = FakeClock::new();
             let server = Simulator::builder().clock(clock.clone()).two_factor(true);
             let desk = Desk::open(server, |settings| settings.clock(clock.clone())).await;
-            desk.server.inject(Endpoint::Signin, fault);
+            desk.server.inject(Endpoint::SignIn, fault);
             for _ in 0..3 {
                 let error = desk.call().await.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Protocol);
@@ -198,7 +198,7 @@ async fn of_tokens_and_details_together_the_flag_decides() {
         for required in [false, true] {
             let desk = Desk::open(Simulator::builder(), |settings| settings).await;
             let fault = Fault::TokensAndDetails(required);
-            desk.server.inject(Endpoint::Signin, fault);
+            desk.server.inject(Endpoint::SignIn, fault);
             desk.works().await;
             let confirms = u64::from(required);
             assert_eq!(desk.traffic(), (1, confirms, 0));
@@ -217,7 +217,7 @@ async fn a_redirect_to_another_origin_is_never_followed() {
         let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = elsewhere.local_addr().unwrap();
         for (endpoint, traffic) in [
-            (Endpoint::Signin, (1, 0, 0)),
+            (Endpoint::SignIn, (1, 0, 0)),
             (Endpoint::Confirm, (1, 1, 0)),
             (Endpoint::Refresh, (1, 1, 1)),
         ] {

@@ -53,7 +53,7 @@ async fn dates_that_are_placeholders_are_warned_of_and_the_token_is_used_until_a
         let server = Simulator::builder().clock(clock.clone());
         let desk = Desk::open(server, |settings| settings.clock(clock.clone())).await;
         desk.server
-            .inject(Endpoint::Signin, Fault::PlaceholderDates);
+            .inject(Endpoint::SignIn, Fault::PlaceholderDates);
         let mut events = desk.session.events();
         desk.works().await;
         assert_eq!(desk.session.current().unwrap().token().lifetime(), None);
@@ -79,7 +79,7 @@ async fn dates_that_are_placeholders_are_warned_of_and_the_token_is_used_until_a
 async fn a_token_without_an_end_is_used_until_a_401_with_a_warning() {
     guarded(async {
         let desk = Desk::open(Simulator::builder(), |settings| settings.strict_dates(true)).await;
-        desk.server.inject(Endpoint::Signin, Fault::NoExpiry);
+        desk.server.inject(Endpoint::SignIn, Fault::NoExpiry);
         let mut events = desk.session.events();
         desk.works().await;
         assert_eq!(desk.session.current().unwrap().token().lifetime(), None);

@@ -35,12 +35,12 @@ async fn the_sixth_sign_in_of_a_minute_fails_here_and_says_when_to_come_again() 
         let server = Simulator::builder().clock(clock.clone());
         let desk = Desk::open(server, |settings| settings.clock(clock.clone())).await;
         desk.server
-            .inject_times(5, Endpoint::Signin, &Fault::Status(503));
-        for signins in 1..=5 {
+            .inject_times(5, Endpoint::SignIn, &Fault::Status(503));
+        for sign_ins in 1..=5 {
             let error = desk.session.renew().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Transport);
             assert!(error.to_string().contains("(503)"), "{error}");
-            assert_eq!(desk.traffic(), (signins, 0, 0));
+            assert_eq!(desk.traffic(), (sign_ins, 0, 0));
         }
         let error = desk.session.renew().await.unwrap_err();
         is_limited(&error, WINDOW);
@@ -177,7 +177,7 @@ async fn signing_out_is_possible_during_a_lock_out() {
         desk.server.lock_out();
         assert!(desk.session.renew().await.is_err());
         desk.session.sign_out().await.unwrap();
-        assert_eq!(desk.counts().signouts_ok, 1);
+        assert_eq!(desk.counts().sign_outs_ok, 1);
     })
     .await;
 }

@@ -134,7 +134,7 @@ async fn a_refresh_that_the_server_never_saw_costs_no_sign_in() {
             assert_eq!(counts.refreshes - before.refreshes, 2);
             assert_eq!(counts.refreshes_ok - before.refreshes_ok, 1);
         }
-        assert_eq!(desk.counts().signins, 1);
+        assert_eq!(desk.counts().sign_ins, 1);
     })
     .await;
 }
@@ -166,7 +166,7 @@ async fn without_relogin_a_lost_answer_ends_in_an_error_and_never_in_a_loop() {
 #[tokio::test]
 async fn a_lost_answer_to_a_sign_in_or_a_code_costs_one_more_sign_in() {
     guarded(async {
-        for endpoint in [Endpoint::Signin, Endpoint::Confirm] {
+        for endpoint in [Endpoint::SignIn, Endpoint::Confirm] {
             for fault in [
                 Fault::ResetAfterwards,
                 Fault::CutAt(0),
@@ -188,7 +188,7 @@ async fn a_lost_answer_to_a_sign_in_or_a_code_costs_one_more_sign_in() {
                 // The mailbox still has the code of the sign-in whose answer was lost: it is a
                 // wrong one now.
                 desk.works().await;
-                let stale = u64::from(endpoint == Endpoint::Signin);
+                let stale = u64::from(endpoint == Endpoint::SignIn);
                 assert_eq!(desk.traffic(), (2, confirms + stale + 1, 0), "{fault:?}");
             }
         }

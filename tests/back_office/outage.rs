@@ -97,7 +97,7 @@ async fn after_an_outage_the_session_comes_back_and_kept_the_limits_all_the_whil
         let server = Simulator::builder().clock(clock.clone());
         let desk = Desk::open(server, |settings| settings.clock(clock.clone())).await;
         desk.server
-            .inject_times(FAILURES as usize, Endpoint::Signin, &Fault::Status(503));
+            .inject_times(FAILURES as usize, Endpoint::SignIn, &Fault::Status(503));
         let mut waited = Duration::ZERO;
         let mut since_failure = Duration::ZERO;
         while let Err(error) = desk.call().await {
@@ -107,14 +107,14 @@ async fn after_an_outage_the_session_comes_back_and_kept_the_limits_all_the_whil
                 kind,
                 ErrorKind::Transport | ErrorKind::RateLimited
             ));
-            let signins = desk.counts().signins;
+            let sign_ins = desk.counts().sign_ins;
             clock.advance(SECOND);
             waited += SECOND;
             since_failure += SECOND;
-            if desk.server.faults_left(Endpoint::Signin) > 0 {
+            if desk.server.faults_left(Endpoint::SignIn) > 0 {
                 since_failure = Duration::ZERO;
             }
-            assert!(signins <= FAILURES);
+            assert!(sign_ins <= FAILURES);
         }
         assert_eq!(desk.traffic(), (FAILURES + 1, 0, 0));
         assert_eq!(desk.counts().locked_out, 0);
@@ -132,9 +132,9 @@ async fn a_hanging_sign_in_fails_all_callers_when_its_time_is_up_and_the_next_wo
         let clock = FakeClock::new();
         let server = Simulator::builder().clock(clock.clone());
         let desk = Desk::open(server, |settings| settings.clock(clock.clone())).await;
-        desk.server.inject(Endpoint::Signin, Fault::Hang);
+        desk.server.inject(Endpoint::SignIn, Fault::Hang);
         let mut callers: JoinSet<_> = desk.begin(20).into_iter().collect();
-        until(|| desk.counts().signins == 1).await;
+        until(|| desk.counts().sign_ins == 1).await;
         clock.advance(SECOND * 30);
         while let Some(response) = callers.join_next().await {
             let error = response.unwrap().unwrap_err();

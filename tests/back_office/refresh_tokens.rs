@@ -30,7 +30,7 @@ async fn a_dead_refresh_token_means_one_new_sign_in_that_asks_for_a_code_again()
             desk.works().await;
             let counts = desk.counts();
             assert_eq!(counts.refreshes - before.refreshes, 1);
-            assert_eq!(counts.signins - before.signins, 1);
+            assert_eq!(counts.sign_ins - before.sign_ins, 1);
             assert_eq!(counts.confirms - before.confirms, 1);
             let event = events.next().await;
             assert!(matches!(event, Some(Event::SignedIn { .. })), "{event:?}");
@@ -142,7 +142,7 @@ async fn a_refresh_that_brings_only_a_refresh_token_fails_and_loses_nothing() {
 async fn a_sign_in_without_a_refresh_token_is_followed_by_a_sign_in() {
     guarded(async {
         let desk = Desk::open(Simulator::builder(), |settings| settings).await;
-        desk.server.inject(Endpoint::Signin, Fault::OnlyAccess);
+        desk.server.inject(Endpoint::SignIn, Fault::OnlyAccess);
         desk.works().await;
         desk.server.revoke_access_tokens();
         desk.works().await;
@@ -173,7 +173,7 @@ async fn strict_dates_refuse_an_answer_and_lose_nothing() {
         for format in [DateFormat::NoOffset, DateFormat::NoColon] {
             let desk =
                 Desk::open(Simulator::builder(), |settings| settings.strict_dates(true)).await;
-            desk.server.inject(Endpoint::Signin, Fault::Dates(format));
+            desk.server.inject(Endpoint::SignIn, Fault::Dates(format));
             let error = desk.call().await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Protocol);
             assert!(error.to_string().contains("turn that off"), "{error}");

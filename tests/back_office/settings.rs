@@ -84,7 +84,7 @@ async fn a_base_url_where_nothing_like_the_api_is_fails_as_such() {
 
         // A web site that knows no such path.
         let desk = Desk::open(Simulator::builder(), |settings| settings).await;
-        desk.server.inject(Endpoint::Signin, Fault::Status(404));
+        desk.server.inject(Endpoint::SignIn, Fault::Status(404));
         let error = desk.call().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(
@@ -106,14 +106,14 @@ async fn a_base_url_with_a_slash_or_capital_letters_is_the_same_address() {
             format!("HTTP://127.0.0.1:{port}"),
             format!("http://LocalHost:{port}//"),
         ] {
-            let before = server.counts().signins_ok;
+            let before = server.counts().sign_ins_ok;
             let back_office = BackOffice::builder(pooled(), url)
                 .credentials(EMAIL, PASSWORD)
                 .build()
                 .unwrap();
             let session = back_office.session().build().unwrap();
             session.token().await.unwrap();
-            assert_eq!(server.counts().signins_ok, before + 1);
+            assert_eq!(server.counts().sign_ins_ok, before + 1);
         }
         assert_eq!(server.violations(), [""; 0]);
     })

@@ -109,10 +109,10 @@ async fn signing_out_revokes_at_the_server_and_a_second_time_does_nothing() {
         desk.session.sign_out().await.unwrap();
         assert!(desk.session.current().is_none());
         let counts = desk.counts();
-        assert_eq!((counts.signouts, counts.signouts_ok), (1, 1));
+        assert_eq!((counts.sign_outs, counts.sign_outs_ok), (1, 1));
 
         desk.session.sign_out().await.unwrap();
-        assert_eq!(desk.counts().signouts, 1);
+        assert_eq!(desk.counts().sign_outs, 1);
 
         // The server says that the token is dead, not only we.
         let mut request = desk.request();
@@ -139,7 +139,7 @@ async fn signing_out_with_a_token_that_is_dead_already_ends_its_refresh_token() 
         desk.server.expire_access_tokens();
         desk.session.sign_out().await.unwrap();
         let counts = desk.counts();
-        assert_eq!((counts.signouts, counts.signouts_ok), (2, 1));
+        assert_eq!((counts.sign_outs, counts.sign_outs_ok), (2, 1));
         assert_eq!(desk.traffic(), (1, 0, 1));
 
         // Dead on both sides.
@@ -148,7 +148,7 @@ async fn signing_out_with_a_token_that_is_dead_already_ends_its_refresh_token() 
         desk.server.revoke_refresh_tokens();
         desk.session.sign_out().await.unwrap();
         let counts = desk.counts();
-        assert_eq!((counts.signouts, counts.signouts_ok), (3, 1));
+        assert_eq!((counts.sign_outs, counts.sign_outs_ok), (3, 1));
         assert_eq!(desk.traffic(), (2, 0, 2));
     })
     .await;
@@ -159,11 +159,11 @@ async fn a_sign_out_that_the_server_does_not_take_fails_and_still_forgets_the_to
     guarded(async {
         let desk = Desk::open(Simulator::builder(), |settings| settings).await;
         desk.works().await;
-        desk.server.inject(Endpoint::Signout, Fault::Status(503));
+        desk.server.inject(Endpoint::SignOut, Fault::Status(503));
         let error = desk.session.sign_out().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Transport);
         assert!(desk.session.current().is_none());
-        assert_eq!(desk.counts().signouts, 1);
+        assert_eq!(desk.counts().sign_outs, 1);
     })
     .await;
 }
@@ -228,7 +228,7 @@ async fn a_two_factor_token_that_dies_while_somebody_types_is_had_again_once() {
             let (clock, mailbox) = (clock.clone(), mailbox.clone());
             move |_: CodeRequest| {
                 let server = mailbox.lock().unwrap().clone().unwrap();
-                let slow = server.counts().signins == 1;
+                let slow = server.counts().sign_ins == 1;
                 let clock = clock.clone();
                 async move {
                     let code = server.next_code(EMAIL).await;

@@ -31,7 +31,7 @@ async fn storm(desk: &Desk) {
     assert_eq!(counts.unauthorized - before.unauthorized, CALLERS);
     assert_eq!(counts.api_ok - before.api_ok, CALLERS);
     assert_eq!(counts.api_calls - before.api_calls, 2 * CALLERS);
-    assert_eq!(counts.signins, 1);
+    assert_eq!(counts.sign_ins, 1);
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn sweep(client: HttpClient, others: usize, before: bool) -> usize {
             "dropped after {polls} polls"
         );
         assert_eq!(counts.tokens_issued - issued, 1);
-        assert_eq!((counts.signins, counts.reused_refresh_tokens), (1, 0));
+        assert_eq!((counts.sign_ins, counts.reused_refresh_tokens), (1, 0));
         if let Some(response) = first {
             assert_eq!(response.unwrap().status(), StatusCode::OK);
             return polls;
@@ -229,16 +229,16 @@ async fn signing_out_in_the_middle_of_a_refresh_revokes_what_it_brings() {
         let error = renewing.await.unwrap().unwrap_err();
         assert_eq!(error.kind(), tower_reauth::ErrorKind::Cleared);
         // The old token is signed out first, and with it the refresh token on its way.
-        until(|| desk.counts().signouts_ok == 1).await;
+        until(|| desk.counts().sign_outs_ok == 1).await;
         at_server.advance(delay);
         signing_out.await.unwrap().unwrap();
         assert!(desk.session.current().is_none());
         // However the renewal ended: whatever was signed in is signed out.
         let counts = desk.counts();
-        assert_eq!(counts.signouts_ok, counts.signins);
+        assert_eq!(counts.sign_outs_ok, counts.sign_ins);
         assert_eq!((counts.refreshes, counts.refreshes_ok), (1, 0));
         desk.works().await;
-        assert_eq!(desk.counts().signins, counts.signins + 1);
+        assert_eq!(desk.counts().sign_ins, counts.sign_ins + 1);
     })
     .await;
 }

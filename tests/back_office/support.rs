@@ -172,7 +172,7 @@ impl Desk {
     /// How many requests came to sign in, to confirm a code and to refresh.
     pub(crate) fn traffic(&self) -> (u64, u64, u64) {
         let counts = self.counts();
-        (counts.signins, counts.confirms, counts.refreshes)
+        (counts.sign_ins, counts.confirms, counts.refreshes)
     }
 
     /// What the code service was asked.

@@ -285,7 +285,7 @@ impl Run {
         self.secrets.token(current.token());
         let said = format!("no such token: {}", current.token().expose());
         let fault = echo(400, &said);
-        self.server.inject(Endpoint::Signout, fault);
+        self.server.inject(Endpoint::SignOut, fault);
         self.failed("sign-out", session.sign_out().await);
         while let Ok(Some(event)) = tokio::time::timeout(Duration::ZERO, events.next()).await {
             self.evidence.debug("Event", &event);
@@ -315,7 +315,7 @@ impl Run {
         for status in [400, 401, 403, 404, 409, 418, 422, 423, 429, 500, 503] {
             let session = self.session(self.builder(&Codes::default()));
             let said = format!("{} and {} are wrong", self.email, self.password);
-            self.server.inject(Endpoint::Signin, echo(status, &said));
+            self.server.inject(Endpoint::SignIn, echo(status, &said));
             self.failed("echo at sign-in", session.renew().await);
 
             let session = self.session(self.builder(&Codes::default()));
@@ -365,7 +365,7 @@ impl Run {
             "\u{FEFF}S",
         ];
         for shape in shapes {
-            for endpoint in [Endpoint::Signin, Endpoint::Confirm, Endpoint::Refresh] {
+            for endpoint in [Endpoint::SignIn, Endpoint::Confirm, Endpoint::Refresh] {
                 let builder = self.builder(&Codes::default()).strict_dates(true);
                 let session = self.session(builder);
                 if endpoint == Endpoint::Refresh {
@@ -397,7 +397,7 @@ impl Run {
             Fault::NoTokens,
         ] {
             let session = self.session(self.builder(&Codes::default()));
-            self.server.inject(Endpoint::Signin, fault);
+            self.server.inject(Endpoint::SignIn, fault);
             self.failed("sign-in", session.renew().await);
         }
     }
