@@ -190,11 +190,16 @@ impl Session {
             if let Some(token) = cleared.credential {
                 result = inner.revoke(token).await;
             }
-            if let Some(late) = cleared.late
-                && let Ok(token) = late.await
-            {
-                // The newer one is what lives at the server: its answer is the one that counts.
-                result = inner.revoke(token).await;
+            if let Some(late) = cleared.late {
+                let late = tokio::select! {
+                    biased;
+                    late = late => late.ok(),
+                    () = inner.renewer.deadline() => None,
+                };
+                if let Some(token) = late {
+                    // The newer one is what lives at the server: its answer is what counts.
+                    result = inner.revoke(token).await;
+                }
             }
             result
         };
