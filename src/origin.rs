@@ -237,6 +237,9 @@ mod tests {
             ),
             ("https://api.example.com", "ftp://api.example.com/"),
             ("http://[::1]:8080", "http://[::2]:8080/a"),
+            ("http://[::1]:8080", "https://[::1]:8080/a"),
+            ("http://[::1]:8080", "ftp://[::1]:8080/a"),
+            ("http://localhost", "ws://localhost/"),
         ];
         for (origin, uri) in foreign {
             assert_eq!(check(origin, uri), Destination::Foreign, "{origin} {uri}");
@@ -249,6 +252,7 @@ mod tests {
         for uri in [
             "https://api.example.com:/",
             "https://api.example.com:99999/",
+            "https://api.example.com:+443/",
         ] {
             if let Ok(uri) = uri.parse::<Uri>() {
                 assert_eq!(all.check(&uri), Destination::Foreign, "{uri}");

@@ -41,6 +41,8 @@
 mod future;
 mod layer;
 mod service;
+#[cfg(test)]
+mod tests;
 
 pub use self::{future::ResponseFuture, layer::BearerLayer, service::Bearer};
 
