@@ -26,14 +26,16 @@ impl ReplayLayer {
         }
     }
 
-    /// Sets how many bytes are kept for one request. Longer bodies are sent once.
+    /// Sets how many bytes are kept for one request, 8 MiB by default. Longer streams are sent once.
+    ///
+    /// Each frame counts 128 bytes more than its length, so a stream of exactly this size is over.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
         self
     }
 
     /// Sets how many bytes are kept for all requests through this layer, its clones and their
-    /// services. While they are used up, streams are sent once.
+    /// services, 64 MiB by default. While they are used up, streams are sent once.
     ///
     /// Clones and services made before this call keep the memory they shared.
     pub fn max_total(mut self, bytes: usize) -> Self {
