@@ -138,3 +138,75 @@ impl<C: Credential> Renewer<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tower::service_fn;
+
+    use super::*;
+    use crate::{ErrorKind, Renewal, Session, Token};
+
+    fn session<F>(tokens: impl Fn() -> F + Clone + Send + 'static, token: Token) -> Session
+    where
+        F: Future<Output = Result<Token, Error>> + Send + 'static,
+    {
+        Session::builder(service_fn(move |_: Renewal| tokens()))
+            .origin("https://api.example.com")
+            .token(token)
+            .build()
+            .expect("a session")
+    }
+
+    fn token() -> Token {
+        Token::new("t").expect("a token")
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    }
+
+    #[test]
+    fn one_request_takes_the_early_renewal_and_the_others_go_on() {
+        let lasting = token().with_lifetime(Duration::from_secs(100));
+        let session = session(std::future::pending, lasting);
+        let renewer = session.renewer();
+        let entry = renewer.current().expect("a token");
+        runtime().block_on(async {
+            entry.give_due();
+            assert!(matches!(renewer.usable(false), Usable::Now(_)));
+            assert!(renewer.lock().flight.is_some());
+            assert!(entry.is_plain(), "nothing to do for the next");
+        });
+    }
+
+    #[test]
+    fn a_refused_token_is_plain_again_when_its_renewal_has_failed() {
+        let down = || async { Err(Error::new(ErrorKind::Transport, "down")) };
+        let session = session(down, token());
+        let renewer = session.renewer();
+        let entry = renewer.current().expect("a token");
+        runtime().block_on(async {
+            let ticket = renewer.ask(Reason::Rejected, Some(1), None);
+            assert!(!entry.is_plain());
+            assert!(ticket.outcome().await.is_err());
+        });
+        assert!(entry.is_plain());
+    }
+
+    #[test]
+    fn a_refused_token_is_plain_again_when_its_renewal_is_lost() {
+        let session = session(std::future::pending, token());
+        let renewer = session.renewer();
+        let entry = renewer.current().expect("a token");
+        let runtime = runtime();
+        runtime.block_on(async {
+            drop(renewer.ask(Reason::Rejected, Some(1), None));
+            assert!(!entry.is_plain());
+        });
+        drop(runtime);
+        assert!(entry.is_plain());
+    }
+}
