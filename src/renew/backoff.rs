@@ -250,6 +250,21 @@ mod tests {
     }
 
     #[test]
+    fn a_breaker_lets_one_through_for_a_token_that_it_has_not_seen_too() {
+        let mut breaker = Breaker::default();
+        for generation in 1..=2 {
+            assert_eq!(breaker.refused(generation, 0, secs(0)), None);
+        }
+        assert_eq!(breaker.refused(3, 0, secs(0)), Some(secs(10)));
+        assert_eq!(
+            breaker.refused(4, 0, secs(11)),
+            None,
+            "it was asked for explicitly, meanwhile"
+        );
+        assert_eq!(breaker.refused(5, 0, secs(12)), Some(secs(20)));
+    }
+
+    #[test]
     fn three_fresh_tokens_refused_trip_the_breaker_until_one_works() {
         let mut breaker = Breaker::default();
         assert_eq!(breaker.refused(1, 0, secs(0)), None);
