@@ -183,6 +183,21 @@ fn the_late_token_of_a_renewal_that_was_given_up_does_not_undo_what_was_set_or_c
 }
 
 #[test]
+fn the_late_token_of_a_renewal_that_was_given_up_does_not_undo_a_newer_renewal() {
+    let mut stranded = Stranded::new();
+    stranded.give_up();
+    stranded.clock.advance(secs(2));
+    runtime().block_on(async {
+        let mut waiting = task::spawn(stranded.session.token());
+        assert_pending!(waiting.poll());
+        stranded.calls.next().await.give("newer");
+        assert_eq!(waiting.await.unwrap().generation(), 1);
+    });
+    stranded.go_on("late");
+    assert_eq!(stranded.in_use(), Some((1, "newer".to_owned())));
+}
+
+#[test]
 fn in_a_runtime_without_timers_there_is_an_error_and_no_sign_in() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()

@@ -120,8 +120,10 @@ impl<C: Credential> Renewer<C> {
             .and_then(|renewed| self.life_of(&renewed.credential));
         let mut state = self.lock();
         let is_flying = state.is_flying(flight);
-        // It was given up, but nothing has been set or cleared since that it could harm.
-        let is_welcome = flight.is_given_up() && flight.epoch == state.epoch;
+        // It was given up, but nothing has been set, cleared or renewed since that it could harm.
+        let generation = self.load().as_ref().map(|entry| entry.generation);
+        let is_welcome =
+            flight.is_given_up() && flight.epoch == state.epoch && flight.replaces == generation;
         let outcome = match result {
             Ok(renewed) if is_flying || is_welcome => {
                 self.arrived(&mut state, flight, renewed, life)
