@@ -4,7 +4,7 @@ mod common;
 
 use std::{
     convert::Infallible,
-    future::{Future, ready},
+    future::ready,
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -15,12 +15,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use common::{Api, Body, Minter, ORIGIN, calls, get, status};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header, request, response};
+use common::{Api, Body, Minter, ORIGIN, get, status};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode, request, response};
 use http_body::Frame;
 use http_body_util::{BodyExt, Full};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::Semaphore,
     time::{Instant, timeout},
 };
 use tokio_test::{assert_pending, assert_ready, assert_ready_ok, task};
@@ -33,7 +33,6 @@ use tower_reauth::{
     },
     providers::back_office::BackOffice,
     replay::{NotReplayed, Released, ReplayBody, ReplayLayer, ResendBody},
-    testing::FakeClock,
 };
 
 /// A recovery from `428`.
@@ -291,97 +290,6 @@ fn a_refusal_on_a_runtime_without_timers_is_the_callers_with_the_reason() {
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.build().unwrap();
     runtime.block_on(async { refused_here(&Minter::default()) });
-}
-
-type Answering = Pin<Box<dyn Future<Output = Result<Response<Body>, BoxError>> + Send>>;
-
-/// A call that waited for its token, and now waits for the client.
-struct Waiting {
-    call: task::Spawn<Answering>,
-    calls: common::Calls,
-    session: Session,
-    clock: FakeClock,
-    permits: Arc<Semaphore>,
-    /// The client's only permit.
-    taken: OwnedSemaphorePermit,
-    sent: Arc<Mutex<Vec<HeaderValue>>>,
-}
-
-impl Waiting {
-    /// Its token is `old`, for 100 s.
-    async fn new() -> Self {
-        let (tokens, mut calls) = calls();
-        let clock = FakeClock::new();
-        let builder = Session::builder(tokens).origin(ORIGIN).clock(clock.clone());
-        let session = builder.build().unwrap();
-        let sent = Arc::new(Mutex::new(Vec::new()));
-        let server = service_fn({
-            let sent = Arc::clone(&sent);
-            move |request: Request<Body>| {
-                let value = request.headers()[header::AUTHORIZATION].clone();
-                sent.lock().unwrap().push(value);
-                ready(Ok::<_, BoxError>(status(StatusCode::OK)))
-            }
-        });
-        let permits = Arc::new(Semaphore::new(1));
-        let limited = ConcurrencyLimit::with_semaphore(server, Arc::clone(&permits));
-        let client = BearerLayer::new(session.clone()).layer(limited);
-        let call: Answering = Box::pin(client.oneshot(get()));
-        let mut call = task::spawn(call);
-        assert_pending!(call.poll());
-        let taken = Arc::clone(&permits).try_acquire_owned().unwrap();
-        let old = Token::new("old").unwrap();
-        let old = old.with_lifetime(Duration::from_secs(100));
-        calls.next().await.answer(Ok(old.into()));
-        session.settled().await;
-        assert_pending!(call.poll());
-        Self {
-            call,
-            calls,
-            session,
-            clock,
-            permits,
-            taken,
-            sent,
-        }
-    }
-}
-
-#[tokio::test]
-async fn after_a_sign_out_a_call_that_waited_for_the_client_is_not_sent() {
-    let mut waiting = Waiting::new().await;
-    waiting.session.sign_out().await.unwrap();
-    drop(waiting.taken);
-    assert!(waiting.call.is_woken());
-    let error = Error::from_boxed(assert_ready!(waiting.call.poll()).unwrap_err());
-    assert_eq!(error.kind(), ErrorKind::Cleared);
-    assert_eq!(waiting.sent.lock().unwrap().len(), 0);
-    assert!(waiting.calls.is_idle());
-    assert_eq!(waiting.permits.available_permits(), 1);
-}
-
-#[tokio::test]
-async fn a_token_that_expired_while_the_call_waited_for_the_client_is_not_sent() {
-    let mut waiting = Waiting::new().await;
-    waiting.clock.suspend(Duration::from_secs(101));
-    drop(waiting.taken);
-    assert_pending!(waiting.call.poll());
-    // It does not sit on the client while it waits for a token once more.
-    assert_eq!(waiting.permits.available_permits(), 1);
-    waiting.calls.next().await.give("new");
-    assert_eq!(waiting.call.await.unwrap().status(), StatusCode::OK);
-    assert_eq!(*waiting.sent.lock().unwrap(), ["Bearer new"]);
-    assert!(waiting.calls.is_idle());
-}
-
-#[tokio::test]
-async fn a_token_that_came_while_the_call_waited_for_the_client_is_used() {
-    let mut waiting = Waiting::new().await;
-    waiting.session.set(Token::new("newer").unwrap());
-    drop(waiting.taken);
-    assert_ready_ok!(waiting.call.poll());
-    assert_eq!(*waiting.sent.lock().unwrap(), ["Bearer newer"]);
-    assert!(waiting.calls.is_idle());
 }
 
 /// A session whose token goes into `x-key`.
@@ -674,48 +582,6 @@ async fn the_caps_of_the_session_layer_can_be_set() {
         let answer = client.oneshot(upload()).await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
         assert_eq!(why(&answer), expected);
-    }
-}
-
-/// How many tokens are had in 5 calls that are refused, each after a call to `before`, which is
-/// answered with `status`.
-async fn renewals_among(before: &str, status: u16) -> usize {
-    let server = service_fn(move |request: Request<ReplayBody<Body>>| {
-        let refused = request.uri().path() == "/refused";
-        let status = if refused { 401 } else { status };
-        let status = StatusCode::from_u16(status).unwrap();
-        ready(Ok::<_, BoxError>(common::status(status)))
-    });
-    let minter = Minter::default();
-    let client = session(&minter).layer().layer(server);
-    for _ in 0..5 {
-        for (uri, expected) in [(before, status), ("https://api.example.com/refused", 401)] {
-            let request = Request::get(uri).body(Body::default()).unwrap();
-            let answer = client.clone().oneshot(request).await.unwrap();
-            assert_eq!(answer.status(), expected);
-        }
-    }
-    minter.count()
-}
-
-#[tokio::test(start_paused = true)]
-async fn only_an_answer_that_shows_a_token_accepted_keeps_the_breaker_closed() {
-    for accepted in [200, 204, 302, 400, 404, 409] {
-        let renewals = renewals_among("https://api.example.com/", accepted).await;
-        assert_eq!(renewals, 5, "{accepted}");
-    }
-    // t0, t1 and t2 are refused, and that is three.
-    for silent in [403, 407, 429, 500, 502, 503, 504] {
-        let renewals = renewals_among("https://api.example.com/", silent).await;
-        assert_eq!(renewals, 2, "{silent}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn another_origins_answer_says_nothing_about_the_token() {
-    for status in [200, 404] {
-        let renewals = renewals_among("https://elsewhere.test/", status).await;
-        assert_eq!(renewals, 2, "{status}");
     }
 }
 
