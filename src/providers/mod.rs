@@ -4,10 +4,8 @@
 //! with what the vendor asks for. It takes any HTTP client that is a tower service, and its own
 //! requests go through that client as they are: no credential, no cookies.
 
-#[cfg(feature = "back-office")]
-mod attempts;
-#[cfg(feature = "back-office")]
-mod base_url;
+#[cfg(feature = "__provider")]
+mod common;
 
 #[cfg(feature = "back-office")]
 #[cfg_attr(docsrs, doc(cfg(feature = "back-office")))]

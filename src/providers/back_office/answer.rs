@@ -7,11 +7,15 @@ use http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::value::RawValue;
 
-use super::{
-    dates::{self, Nanos},
-    fields::{Fields, Name},
+use super::fields::{Fields, Name};
+use crate::{
+    Error, ErrorKind, Token,
+    providers::common::{
+        advice,
+        dates::{self, Nanos},
+    },
+    token::check_refresh_token,
 };
-use crate::{Error, ErrorKind, Token, token::check_refresh_token};
 
 /// How dates are read, and against which clocks.
 #[derive(Clone, Copy, Debug)]
@@ -87,21 +91,11 @@ impl Timing {
 
     /// Returns how long a token lives from now, if that is any time.
     fn lifetime(&self, created: Date, end: Nanos) -> Option<Duration> {
-        let whole = match created {
-            Date::At(start) => dates::between(start, end),
+        let created = match created {
+            Date::At(start) => Some(start),
             Date::Wrong | Date::Missing => None,
         };
-        match (whole, self.server) {
-            // The server's clock now: the token may have been issued before.
-            (whole, Some(now)) => {
-                let left = dates::between(now, end)?;
-                Some(whole.map_or(left, |whole| whole.min(left)))
-            }
-            (Some(whole), None) => Some(whole),
-            (None, None) => dates::between(self.local, end)?
-                .checked_sub(self.skew)
-                .filter(|left| !left.is_zero()),
-        }
+        dates::lifetime(created, end, self.server, self.local, self.skew)
     }
 }
 
@@ -315,7 +309,7 @@ fn protocol(what: &str, why: &str) -> Error {
 
 /// The server's name for a way of delivery, made fit for a prompt.
 fn plain(method: &str) -> String {
-    let printable = method.chars().filter(|c| !super::advice::is_hidden(*c));
+    let printable = method.chars().filter(|c| !advice::is_hidden(*c));
     let name: String = printable.take(64).collect();
     name.trim().into()
 }

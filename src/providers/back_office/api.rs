@@ -9,17 +9,20 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use zeroize::Zeroizing;
 
 use super::{
-    advice::{self, Secrets},
     answer::Timing,
-    dates,
-    exchange::{Exchange, Reply},
-    lineage::Lineage,
     service::Inner,
-    verdict::{Answer, Endpoint, retry_after},
+    verdict::{Answer, Endpoint},
 };
 use crate::{
     Error, ErrorKind,
-    providers::attempts::{Attempts, Permit},
+    providers::common::{
+        advice::{self, Secrets},
+        attempts::{Attempts, Permit},
+        dates,
+        exchange::{Exchange, Reply, post},
+        lineage::Lineage,
+        retry_after::retry_after,
+    },
 };
 
 /// The limits that the vendor documents.
@@ -68,16 +71,18 @@ impl Inner {
         let settings = &self.settings;
         let permit = self.permit(endpoint).map_err(Failure::Unanswered)?;
         let exchange = Exchange {
-            endpoint,
+            name: endpoint.name(),
             clock: &*self.clock,
             timeout: settings.request_timeout,
             max_answer: settings.max_answer,
             secrets,
         };
         let uri = settings.uri(endpoint).clone();
-        let reply = exchange
-            .post(self.client.clone(), uri, credential, body)
-            .await;
+        let mut request = post(uri, body);
+        if let Some((name, value)) = credential {
+            request.headers_mut().insert(name, value);
+        }
+        let reply = exchange.send(self.client.clone(), request).await;
         // What had no answer in time may still be on its way to the server.
         let is_late = |error: &Error| error.kind() == ErrorKind::Timeout;
         if let (Some(permit), false) = (permit, reply.as_ref().is_err_and(is_late)) {

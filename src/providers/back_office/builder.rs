@@ -7,13 +7,12 @@ use tower_service::Service;
 
 use super::{
     api::Limits,
-    exchange::Client,
     service::{BackOffice, Inner},
     verdict::{Answer, Endpoint},
 };
 use crate::{
     BoxError, Clock, Code, CodeRequest, Error, ErrorKind, SystemClock,
-    providers::{attempts::Attempts, base_url::BaseUrl},
+    providers::common::{attempts::Attempts, base_url::BaseUrl, exchange::Client},
 };
 
 type Classifier = Arc<dyn Fn(&Answer<'_>) -> Option<ErrorKind> + Send + Sync>;

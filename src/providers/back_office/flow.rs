@@ -1,22 +1,26 @@
 //! One renewal: refresh, or sign in with the password and, if asked for, a code.
 
-use std::{future::Future, time::Duration};
+use std::time::Duration;
 
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use super::{
-    advice::{Secrets, quotable},
     answer::{Refresh, SignedIn, Tokens, TwoFactor},
     api::Failure,
-    exchange::{json, within},
-    lineage::Standing,
     service::Inner,
     verdict::Endpoint,
 };
 use crate::{
-    BoxError, Code, CodeRequest, Error, ErrorKind, Renewal, Renewed, Token, clock::Instant,
+    BoxError, Code, CodeRequest, Error, ErrorKind, Renewal, Renewed, Token,
+    clock::Instant,
+    providers::common::{
+        advice::{Secrets, quotable},
+        exchange::{json, within},
+        lineage::Standing,
+        turn::{turn, unless_abandoned},
+    },
 };
 
 type CodeService = BoxCloneSyncService<CodeRequest, Code, BoxError>;
@@ -287,27 +291,6 @@ impl Inner {
             None => renewed,
         })
     }
-}
-
-/// Waits for `future`, as long as somebody wants the result of `renewal`.
-///
-/// Exchanges are never under it: a token that has been issued must come home.
-async fn unless_abandoned<F: Future>(renewal: &Renewal, future: F) -> Result<F::Output, Error> {
-    tokio::select! {
-        biased;
-        () = renewal.abandoned() => Err(Error::with_message(
-            ErrorKind::Cleared,
-            "the session was cleared, signed out or given another token meanwhile",
-        )),
-        output = future => Ok(output),
-    }
-}
-
-async fn turn<'a>(
-    mutex: &'a tokio::sync::Mutex<()>,
-    renewal: &Renewal,
-) -> Result<tokio::sync::MutexGuard<'a, ()>, Error> {
-    unless_abandoned(renewal, mutex.lock()).await
 }
 
 fn no_relogin(why: Option<Error>) -> Error {

@@ -155,15 +155,11 @@
 //! secret. Bodies are wiped from memory after use, in this
 //! crate: copies that the HTTP client and the JSON parser make of a text with escapes are not.
 
-mod advice;
 mod answer;
 mod api;
 mod builder;
-mod dates;
-mod exchange;
 mod fields;
 mod flow;
-mod lineage;
 mod service;
 mod sign_out;
 mod verdict;

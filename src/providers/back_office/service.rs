@@ -17,12 +17,14 @@ use super::{
     BackOfficeBuilder,
     api::{Blocked, Limits},
     builder::Settings,
-    exchange::{self, Client},
-    lineage::Lineage,
 };
 use crate::{
     BoxError, Clock, Code, CodeRequest, Error, Renewal, Renewed, Session, SessionBuilder, SignOut,
     Token,
+    providers::common::{
+        exchange::{self, Client},
+        lineage::Lineage,
+    },
 };
 
 /// Token service that signs in to the Back Office API.

@@ -4,15 +4,15 @@ use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    advice::Secrets,
     answer::{Refresh, Tokens},
     api::Failure,
-    exchange::json,
-    lineage::Standing,
     service::Inner,
     verdict::Endpoint,
 };
-use crate::{Error, ErrorKind, Token};
+use crate::{
+    Error, ErrorKind, Token,
+    providers::common::{advice::Secrets, exchange::json, lineage::Standing},
+};
 
 impl Inner {
     /// Ends the session of `token` at the server.

@@ -4,7 +4,7 @@ use std::{future::Future, io, pin::pin, time::Duration};
 
 use bytes::{Buf, Bytes};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri,
     header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE},
 };
 use http_body::Body;
@@ -16,10 +16,7 @@ use tower::{
 use tower_service::Service;
 use zeroize::Zeroizing;
 
-use super::{
-    advice::{Secrets, chain, quotable},
-    verdict::Endpoint,
-};
+use super::advice::{Secrets, chain, quotable};
 use crate::{BoxError, Clock, Error, ErrorKind, renew::SignInTraffic, token::wiped_bytes};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -27,27 +24,28 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Frames without data cost time and no cap: no honest server sends so many.
 const MAX_EMPTY_FRAMES: usize = 1024;
 
-/// The HTTP client, whatever its bodies are.
-pub(super) type Client =
+/// The user's HTTP client, whatever its bodies are.
+pub(crate) type Client =
     BoxCloneSyncService<Request<Bytes>, Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
 
-/// What to send, and what the answer may cost.
+/// What a request is called, and what its answer may cost.
 #[derive(Debug)]
-pub(super) struct Exchange<'a> {
-    pub(super) endpoint: Endpoint,
-    pub(super) clock: &'a dyn Clock,
-    pub(super) timeout: Duration,
+pub(crate) struct Exchange<'a> {
+    /// What an error's text calls it: `sign-in`.
+    pub(crate) name: &'a str,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) timeout: Duration,
     /// The longest answer that is read.
-    pub(super) max_answer: usize,
+    pub(crate) max_answer: usize,
     /// What the client's errors must not repeat.
-    pub(super) secrets: &'a Secrets,
+    pub(crate) secrets: &'a Secrets,
 }
 
 /// An answer, read.
-pub(super) struct Reply {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Zeroizing<Vec<u8>>,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
 /// Why a body was not read to its end.
@@ -58,7 +56,7 @@ enum Unread {
 }
 
 /// Makes `client` one type for all clients.
-pub(super) fn erase<S, B, R>(client: S) -> Client
+pub(crate) fn erase<S, B, R>(client: S) -> Client
 where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
@@ -81,7 +79,7 @@ where
 }
 
 /// Makes a JSON object of `fields` that is wiped after use.
-pub(super) fn json(fields: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn json(fields: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
     // At worst a byte is escaped as six. A buffer that grew would leave copies that are not wiped.
     let length = |(name, value): &(&str, &str)| name.len() + value.len() * 6 + 6;
     let capacity = fields.iter().map(length).sum::<usize>() + 2;
@@ -98,8 +96,21 @@ pub(super) fn json(fields: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
     body
 }
 
+/// Makes a `POST` to `uri` that asks for JSON, and brings `body` as JSON if there is one.
+pub(crate) fn post(uri: Uri, body: Option<Zeroizing<Vec<u8>>>) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::new());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    request.headers_mut().insert(ACCEPT, JSON);
+    if let Some(body) = body {
+        request.headers_mut().insert(CONTENT_TYPE, JSON);
+        *request.body_mut() = wiped_bytes(body);
+    }
+    request
+}
+
 /// Waits for `future`, but no longer than `wait`.
-pub(super) async fn within<F: Future>(
+pub(crate) async fn within<F: Future>(
     clock: &dyn Clock,
     wait: Duration,
     future: F,
@@ -116,27 +127,15 @@ pub(super) async fn within<F: Future>(
 // === impl Exchange ===
 
 impl Exchange<'_> {
-    /// Posts `body` to `uri`, or nothing, and returns whatever is answered.
-    pub(super) async fn post(
+    /// Sends `request` as it is, marked as a part of a sign-in, and returns whatever is answered.
+    ///
+    /// `Accept` and the rest of the head are the caller's to set: see [`post`].
+    pub(crate) async fn send(
         &self,
         client: Client,
-        uri: Uri,
-        credential: Option<(HeaderName, HeaderValue)>,
-        body: Option<Zeroizing<Vec<u8>>>,
+        mut request: Request<Bytes>,
     ) -> Result<Reply, Error> {
-        let mut request = Request::new(Bytes::new());
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = uri;
         request.extensions_mut().insert(SignInTraffic);
-        request.headers_mut().insert(ACCEPT, JSON);
-        if let Some(body) = body {
-            request.headers_mut().insert(CONTENT_TYPE, JSON);
-            *request.body_mut() = wiped_bytes(body);
-        }
-        if let Some((name, value)) = credential {
-            request.headers_mut().insert(name, value);
-        }
-
         let start = self.clock.monotonic();
         let (head, body) = within(self.clock, self.timeout, client.oneshot(request))
             .await
@@ -174,8 +173,7 @@ impl Exchange<'_> {
                 ErrorKind::Protocol,
                 format!(
                     "the answer to the {} is longer than {} bytes: is the base URL that of the API?",
-                    self.endpoint.name(),
-                    self.max_answer
+                    self.name, self.max_answer
                 ),
             )),
         }
@@ -194,7 +192,7 @@ impl Exchange<'_> {
             format!(
                 "the answer to the {} is compressed, which was not asked for here: let the client \
                  decompress, or not ask",
-                self.endpoint.name()
+                self.name
             ),
         ))
     }
@@ -204,7 +202,7 @@ impl Exchange<'_> {
             ErrorKind::Timeout,
             format!(
                 "the {} had no answer within {} s",
-                self.endpoint.name(),
+                self.name,
                 self.timeout.as_secs_f64()
             ),
         )
@@ -227,10 +225,9 @@ impl Exchange<'_> {
             None if late => ErrorKind::Timeout,
             None => ErrorKind::Transport,
         };
-        let name = self.endpoint.name();
         Error::with_message(
             kind,
-            format!("the request for the {name} did not get through"),
+            format!("the request for the {} did not get through", self.name),
         )
         .caused_by(quotable(&*error, self.secrets))
     }

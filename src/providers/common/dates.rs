@@ -6,13 +6,13 @@ use http::{HeaderMap, header::DATE};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// Nanoseconds since 1970. The years 0 to 9999 use less than a tenth of a billionth of its range.
-pub(super) type Nanos = i128;
+pub(crate) type Nanos = i128;
 
 /// No date in use is longer; it keeps the work small.
 const LONGEST: usize = 64;
 
 /// Reads a date. Unless `strict`, `+0000` and no offset at all (UTC) are read as well.
-pub(super) fn parse(text: &str, strict: bool) -> Option<Nanos> {
+pub(crate) fn parse(text: &str, strict: bool) -> Option<Nanos> {
     if text.len() > LONGEST || !text.is_ascii() {
         return None;
     }
@@ -42,16 +42,16 @@ fn with_offset(text: &str) -> String {
 }
 
 /// Returns the server's own time when it sent an answer with these headers.
-pub(super) fn sent_at(headers: &HeaderMap) -> Option<Nanos> {
+pub(crate) fn sent_at(headers: &HeaderMap) -> Option<Nanos> {
     http_date(headers.get(DATE)?.to_str().ok()?)
 }
 
-pub(super) fn http_date(text: &str) -> Option<Nanos> {
+pub(crate) fn http_date(text: &str) -> Option<Nanos> {
     httpdate::parse_http_date(text.trim()).ok().map(wall)
 }
 
 /// Returns the local time in the same unit.
-pub(super) fn wall(time: SystemTime) -> Nanos {
+pub(crate) fn wall(time: SystemTime) -> Nanos {
     let nanos = |span: Duration| Nanos::try_from(span.as_nanos()).unwrap_or(Nanos::MAX);
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(after) => nanos(after),
@@ -60,12 +60,35 @@ pub(super) fn wall(time: SystemTime) -> Nanos {
 }
 
 /// Returns the time from `start` to `end`, if that is any.
-pub(super) fn between(start: Nanos, end: Nanos) -> Option<Duration> {
+pub(crate) fn between(start: Nanos, end: Nanos) -> Option<Duration> {
     const SECOND: Nanos = 1_000_000_000;
     let nanos = end.checked_sub(start).filter(|&nanos| nanos > 0)?;
     let seconds = u64::try_from(nanos / SECOND).ok()?;
     let rest = u32::try_from(nanos % SECOND).ok()?;
     Some(Duration::new(seconds, rest))
+}
+
+/// Returns how long something lives from now that was `created` and ends at `end`, if that is any
+/// time: by the `server`'s own clock where it is known, and else by the `local` one, less `skew`.
+pub(crate) fn lifetime(
+    created: Option<Nanos>,
+    end: Nanos,
+    server: Option<Nanos>,
+    local: Nanos,
+    skew: Duration,
+) -> Option<Duration> {
+    let whole = created.and_then(|start| between(start, end));
+    match (whole, server) {
+        // The server's clock now: the token may have been issued before.
+        (whole, Some(now)) => {
+            let left = between(now, end)?;
+            Some(whole.map_or(left, |whole| whole.min(left)))
+        }
+        (Some(whole), None) => Some(whole),
+        (None, None) => between(local, end)?
+            .checked_sub(skew)
+            .filter(|left| !left.is_zero()),
+    }
 }
 
 #[cfg(test)]

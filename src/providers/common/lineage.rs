@@ -14,7 +14,7 @@ const REMEMBERED: usize = 16;
 /// brought the newest was otherwise unusable, or if the result was dropped on its way to the
 /// session; then the newest is found here, by the one that the session still has.
 #[derive(Default)]
-pub(super) struct Lineage {
+pub(crate) struct Lineage {
     links: VecDeque<Link>,
     /// A refresh token that came without a usable access token, and replaces none.
     unclaimed: Option<SecretString>,
@@ -27,7 +27,7 @@ struct Link {
 }
 
 /// What is left of a session's sign-in.
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// This refresh token can be presented.
     Refreshable(SecretString),
     /// There was a refresh token, and this, the last that it was traded for, is dead.
@@ -38,7 +38,7 @@ pub(super) enum Standing {
 
 impl Lineage {
     /// Finds what to present for a session that has `held`.
-    pub(super) fn standing(&self, held: Option<&SecretString>) -> Standing {
+    pub(crate) fn standing(&self, held: Option<&SecretString>) -> Standing {
         let Some(mut newest) = held.or(self.unclaimed.as_ref()) else {
             return Standing::Nothing;
         };
@@ -53,7 +53,7 @@ impl Lineage {
     }
 
     /// Notes that `next` was issued in exchange for `spent`, or for a password.
-    pub(super) fn issued(&mut self, spent: Option<&SecretString>, next: &SecretString) {
+    pub(crate) fn issued(&mut self, spent: Option<&SecretString>, next: &SecretString) {
         self.unclaimed = None;
         // However it was used before, it is fresh now.
         self.links.retain(|link| !same(&link.spent, next));
@@ -63,7 +63,7 @@ impl Lineage {
     }
 
     /// Keeps `next`, which no session has.
-    pub(super) fn keep(&mut self, spent: Option<&SecretString>, next: &SecretString) {
+    pub(crate) fn keep(&mut self, spent: Option<&SecretString>, next: &SecretString) {
         let unclaimed = spent.is_none_or(|spent| self.is_unclaimed(spent));
         self.issued(spent, next);
         if unclaimed {
@@ -72,7 +72,7 @@ impl Lineage {
     }
 
     /// Notes that `refresh` must not be presented again.
-    pub(super) fn dead(&mut self, refresh: &SecretString) {
+    pub(crate) fn dead(&mut self, refresh: &SecretString) {
         if self.is_unclaimed(refresh) {
             self.unclaimed = None;
         }
@@ -80,7 +80,7 @@ impl Lineage {
     }
 
     /// Notes that the session that had `refresh` is over.
-    pub(super) fn signed_out(&mut self, refresh: Option<&SecretString>) {
+    pub(crate) fn signed_out(&mut self, refresh: Option<&SecretString>) {
         self.unclaimed = None;
         if let Some(refresh) = refresh {
             self.dead(refresh);

@@ -27,7 +27,7 @@ const HIDDEN: &str = "an error that is not shown, as it may repeat a secret";
 
 /// The secrets of one exchange, which must not show up in its errors.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<SecretString>);
+pub(crate) struct Secrets(Vec<SecretString>);
 
 /// Whose text it is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,15 +47,15 @@ struct Shown {
 // === impl Secrets ===
 
 impl Secrets {
-    pub(super) fn add(&mut self, secret: &str) {
+    pub(crate) fn add(&mut self, secret: &str) {
         self.0.push(SecretString::from(secret));
     }
 
-    pub(super) fn add_secret(&mut self, secret: &SecretString) {
+    pub(crate) fn add_secret(&mut self, secret: &SecretString) {
         self.add(secret.expose_secret());
     }
 
-    pub(super) fn add_token(&mut self, token: &Token) {
+    pub(crate) fn add_token(&mut self, token: &Token) {
         self.add(token.expose());
         if let Some(refresh) = token.refresh_token() {
             self.add_secret(refresh);
@@ -64,7 +64,7 @@ impl Secrets {
 
     /// Whether `text` has a part of one of the secrets in it, whatever stands in between; or might
     /// have, because it is too long to tell.
-    pub(super) fn are_in(&self, text: &str) -> bool {
+    pub(crate) fn are_in(&self, text: &str) -> bool {
         // With letters of every alphabet, and with those that no encoding changes.
         let kinds: [fn(char) -> bool; 2] = [char::is_alphanumeric, |c| c.is_ascii_alphanumeric()];
         text.len() > LONGEST_SEARCHED
@@ -84,7 +84,7 @@ impl fmt::Debug for Secrets {
 
 /// Takes `message`, `error` and `errors` out of the body of a failure: all of it, or nothing if
 /// any of it might repeat a secret.
-pub(super) fn from_body(body: &[u8], secrets: &Secrets) -> Option<String> {
+pub(crate) fn from_body(body: &[u8], secrets: &Secrets) -> Option<String> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
     let mut value: Value = serde_json::from_slice(body).ok()?;
     let mut texts = Vec::new();
@@ -102,7 +102,7 @@ pub(super) fn from_body(body: &[u8], secrets: &Secrets) -> Option<String> {
 ///
 /// What the operating system says is kept as it is. Of other errors the text is, if it is plain
 /// words; never the type, whose `Debug` can show anything.
-pub(super) fn quotable(error: &(dyn StdError + 'static), secrets: &Secrets) -> BoxError {
+pub(crate) fn quotable(error: &(dyn StdError + 'static), secrets: &Secrets) -> BoxError {
     let shown = |cause: &(dyn StdError + 'static)| {
         let text = Zeroizing::new(cause.to_string());
         (is_plain(&text, Author::Library) && !secrets.are_in(&text)).then(|| text.to_string())
@@ -131,14 +131,14 @@ pub(super) fn quotable(error: &(dyn StdError + 'static), secrets: &Secrets) -> B
 }
 
 /// Returns `error` and those below it, down to a depth that no honest error has.
-pub(super) fn chain<'a>(
+pub(crate) fn chain<'a>(
     error: &'a (dyn StdError + 'static),
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), |&error| error.source()).take(16)
 }
 
 /// Whether a character is not seen, or changes how others are.
-pub(super) fn is_hidden(c: char) -> bool {
+pub(crate) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{AD}' | '\u{61C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}')
         || matches!(c, '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}')
