@@ -486,7 +486,7 @@ async fn a_recovery_goes_on_in_the_background_if_the_body_cannot_be_sent_twice()
         move |challenge| {
             assert_eq!(
                 (challenge.body(), challenge.is_body_whole()),
-                (&b""[..], false)
+                (&b""[..], true)
             );
             let ended = Arc::clone(&ended);
             Box::pin(async move {

@@ -7,18 +7,21 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, request, response};
+use http::{Request, Response, response};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::{runtime::Handle, time::Sleep};
 use tower_service::Service;
 
-use super::{BoxFuture, Challenge, NotReplayed, Outcome, Prepared, Recovery};
+use super::{
+    BoxFuture, Challenge, Outcome, Prepared, Recoveries,
+    kept::{Kept, Second},
+    recoveries::Places,
+};
 use crate::{
     BoxError, Error, ErrorKind,
     clock::has_timer,
     inspect::{Peek, PeekBody},
-    layers::bearer::OneShot,
     replay::{Released, ResendBody},
 };
 
@@ -26,19 +29,24 @@ use crate::{
 const PEEK_BYTES: usize = 64 * 1024;
 const PEEK_TIME: Duration = Duration::from_millis(100);
 
+/// How often a recovery may wait before a send.
+const MOST_ROUNDS: u32 = 100;
+
 pin_project! {
     /// Response future of [`Recover`](super::Recover).
     pub struct ResponseFuture<S, P, ReqBody, ResBody>
     where
         S: Service<Request<ReqBody>>,
-        P: Recovery,
+        P: Recoveries,
     {
-        // The service that was called, for the second send.
+        // The service that was called, for the next send.
         inner: S,
         recovery: P,
         body_release: Duration,
-        // What a second send needs. Taken by the first challenge, so there is only one.
-        kept: Option<Kept<ReqBody>>,
+        // What the next send needs. It is freed when there will be none.
+        kept: Kept<ReqBody>,
+        // The recoveries that have had the request sent again: each may once.
+        answered: Places,
         // How often the recovery had to wait before a send.
         rounds: u32,
         // What the send under way carries.
@@ -48,15 +56,6 @@ pin_project! {
     }
 }
 
-/// How often a recovery may wait before a send.
-const MOST_ROUNDS: u32 = 100;
-
-struct Kept<B> {
-    head: request::Parts,
-    /// A copy, or why there is none.
-    body: Result<B, NotReplayed>,
-}
-
 pin_project! {
     #[project = StateProj]
     enum State<F, ReqBody, ResBody> {
@@ -64,11 +63,11 @@ pin_project! {
         // not ready meanwhile, so that nobody is held up.
         Preparing {
             wait: BoxFuture<Result<(), Error>>,
-            request: Option<Request<ReqBody>>,
+            body: Option<ReqBody>,
         },
         // Waiting for the inner service to be ready.
         Readying {
-            request: Option<Request<ReqBody>>,
+            body: Option<ReqBody>,
         },
         // Waiting for a response.
         Sending {
@@ -79,34 +78,23 @@ pin_project! {
         Peeking {
             #[pin]
             peek: Peek<ResBody, Sleep>,
-            parts: Option<(response::Parts, request::Parts, ReqBody)>,
+            head: Option<response::Parts>,
+            claims: Places,
         },
-        // Waiting for the recovery.
+        // Waiting for the recovery at `place`; those in `rest` are asked if it declines.
         Recovering {
-            recovering: BoxFuture<Outcome>,
-            parts: Option<(Response<PeekBody<ResBody>>, request::Parts, ReqBody)>,
+            recovering: Option<BoxFuture<Outcome>>,
+            place: u32,
+            rest: Places,
+            refused: Option<Response<PeekBody<ResBody>>>,
             is_cut: bool,
         },
-        // Waiting for the client to let go of the first body.
+        // Waiting for the client to let go of the body before.
         Releasing {
             #[pin]
             deadline: Sleep,
-            parts: Option<(Response<PeekBody<ResBody>>, request::Parts, ReqBody)>,
+            refused: Option<Response<PeekBody<ResBody>>>,
         },
-    }
-}
-
-// === impl Kept ===
-
-impl<B: ResendBody> Kept<B> {
-    /// Drops the copy if it is known already that it cannot be sent.
-    fn looked_at(mut self, cx: &mut Context<'_>) -> Self {
-        if let Ok(copy) = &mut self.body
-            && let Poll::Ready(Released::NotReplayable) = copy.poll_released(cx)
-        {
-            self.body = Err(copy.not_replayed());
-        }
-        self
     }
 }
 
@@ -115,7 +103,7 @@ impl<B: ResendBody> Kept<B> {
 impl<S, P, ReqBody, ResBody> ResponseFuture<S, P, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>> + Clone,
-    P: Recovery,
+    P: Recoveries,
     ReqBody: ResendBody,
 {
     /// `ready` must have been made ready before.
@@ -126,39 +114,25 @@ where
         request: Request<ReqBody>,
     ) -> Self {
         let (mut head, body) = request.into_parts();
-        let kept = Kept {
-            head: head.clone(),
-            body: body.try_copy().ok_or_else(|| body.not_replayed()),
-        };
-        if kept.body.is_err() {
-            head.extensions.insert(OneShot);
-        }
-        let prepared = recovery.prepare(&mut head);
-        let request = Request::from_parts(head, body);
-        let (inner, attempt, state) = match prepared {
+        let kept = Kept::of(&mut head, &body);
+        let answered = Places::default();
+        let (inner, attempt, state) = match recovery.prepare_all(&mut head, answered) {
             Prepared::Ready(attempt) => {
-                let future = ready.call(request);
+                let future = ready.call(Request::from_parts(head, body));
                 (ready, Some(attempt), State::Sending { future })
             }
             Prepared::Wait(wait) => {
-                // Gives the readied service back, with the permit or place that it may hold.
-                let unready = ready.clone();
-                drop(ready);
-                (
-                    unready,
-                    None,
-                    State::Preparing {
-                        wait,
-                        request: Some(request),
-                    },
-                )
+                give_back(&mut ready);
+                let body = Some(body);
+                (ready, None, State::Preparing { wait, body })
             }
         };
         Self {
             inner,
             recovery,
             body_release,
-            kept: Some(kept),
+            kept,
+            answered,
             rounds: 0,
             attempt,
             state,
@@ -168,9 +142,9 @@ where
 
 impl<S, P, ReqBody, ResBody> Future for ResponseFuture<S, P, ReqBody, ResBody>
 where
-    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     S::Error: Into<BoxError>,
-    P: Recovery,
+    P: Recoveries,
     ReqBody: ResendBody,
     ResBody: Body<Data = Bytes>,
     ResBody::Error: Into<BoxError>,
@@ -181,130 +155,143 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProj::Preparing { wait, request } => {
+                StateProj::Preparing { wait, body } => {
                     ready!(wait.as_mut().poll(cx))?;
                     *this.rounds += 1;
                     if *this.rounds > MOST_ROUNDS {
                         return Poll::Ready(Err(never_prepared().into()));
                     }
-                    let request = request.take().expect("polled after it was ready");
-                    let next = prepare(this.recovery, this.attempt, request);
-                    this.state.set(next);
+                    let body = body.take();
+                    this.state.set(State::Readying { body });
                 }
-                StateProj::Readying { request } => {
+                StateProj::Readying { body } => {
                     ready!(this.inner.poll_ready(cx)).map_err(Into::into)?;
-                    let request = request.take().expect("polled after it was ready");
-                    let future = this.inner.call(request);
-                    this.state.set(State::Sending { future });
+                    let body = body.take().expect("polled after it was ready");
+                    // Only now: while the inner service got ready, much may have happened.
+                    let mut head = this.kept.head.clone();
+                    match this.recovery.prepare_all(&mut head, *this.answered) {
+                        Prepared::Ready(attempt) => {
+                            *this.attempt = Some(attempt);
+                            let future = this.inner.call(Request::from_parts(head, body));
+                            this.state.set(State::Sending { future });
+                        }
+                        Prepared::Wait(wait) => {
+                            give_back(this.inner);
+                            let body = Some(body);
+                            this.state.set(State::Preparing { wait, body });
+                        }
+                    }
                 }
                 StateProj::Sending { future } => {
                     let response = ready!(future.poll(cx)).map_err(Into::into)?;
                     let (mut head, body) = response.into_parts();
-                    let attempt = this.attempt.take().expect("prepared before it was sent");
-                    let is_challenge = this.recovery.is_challenge(&attempt, &head);
-                    // The copy is freed here unless it is needed.
-                    let kept = this.kept.take().filter(|_| is_challenge);
-                    match kept.map(|kept| kept.looked_at(cx)) {
-                        None => return handed_on(head, body),
-                        Some(Kept {
-                            head: request,
-                            body: Err(why),
-                        }) => {
-                            let response = head.clone();
-                            in_background(this.recovery.recover(Challenge {
-                                request,
-                                attempt,
-                                response,
-                                body: Bytes::new(),
-                                whole: false,
-                            }));
-                            head.extensions.insert(why);
-                            return handed_on(head, body);
-                        }
-                        Some(Kept {
-                            head: request,
-                            body: Ok(copy),
-                        }) => {
-                            if !has_timer() {
-                                head.extensions.insert(no_timer());
-                                return handed_on(head, body);
-                            }
-                            *this.attempt = Some(attempt);
-                            let deadline = tokio::time::sleep(PEEK_TIME);
-                            let peek = Peek::new(body, PEEK_BYTES, deadline);
-                            let parts = Some((head, request, copy));
-                            this.state.set(State::Peeking { peek, parts });
-                        }
+                    let attempt = this.attempt.as_ref().expect("prepared before it was sent");
+                    let claims = this.recovery.claims(attempt, &head);
+                    let resending = claims.without(*this.answered);
+                    let readers = claims.which_are_in(this.recovery.readers());
+                    if resending.is_empty() {
+                        this.kept.free();
+                    } else {
+                        this.kept.look_at_copy(cx);
                     }
+                    // Who has had the request sent again has a say only if it reads the body.
+                    let claims = resending.and(readers);
+                    if claims.is_empty() {
+                        return Poll::Ready(Ok(untouched(head, body)));
+                    }
+                    if !this.kept.can_be_sent() && readers.is_empty() {
+                        let refused = untouched(head, body);
+                        let next = ask(this.recovery, this.kept, this.attempt, claims, refused);
+                        this.state.set(next);
+                        continue;
+                    }
+                    if !has_timer() {
+                        head.extensions.insert(no_timer());
+                        return Poll::Ready(Ok(untouched(head, body)));
+                    }
+                    let deadline = tokio::time::sleep(PEEK_TIME);
+                    let peek = Peek::new(body, PEEK_BYTES, deadline);
+                    let head = Some(head);
+                    this.state.set(State::Peeking { peek, head, claims });
                 }
-                StateProj::Peeking { peek, parts } => {
+                StateProj::Peeking { peek, head, claims } => {
                     let body = ready!(peek.poll(cx));
-                    let (head, request, copy) = parts.take().expect("polled after it was ready");
-                    let recovering = this.recovery.recover(Challenge {
-                        request: request.clone(),
-                        attempt: this.attempt.take().expect("kept for this"),
-                        response: head.clone(),
-                        body: body.prefix().clone(),
-                        whole: body.is_read(),
-                    });
+                    let head = head.take().expect("polled after it was ready");
                     let refused = Response::from_parts(head, body);
-                    this.state.set(State::Recovering {
-                        recovering,
-                        parts: Some((refused, request, copy)),
-                        is_cut: false,
-                    });
+                    let next = ask(this.recovery, this.kept, this.attempt, *claims, refused);
+                    this.state.set(next);
                 }
                 StateProj::Recovering {
                     recovering,
-                    parts,
+                    place,
+                    rest,
+                    refused,
                     is_cut,
                 } => {
-                    let outcome = recovering.as_mut().poll(cx);
-                    let (mut refused, request, mut copy) =
-                        parts.take().expect("polled after it was ready");
-                    let Poll::Ready(outcome) = outcome else {
-                        // What was not read is dropped: its connection must not wait with us.
-                        if !*is_cut {
-                            refused = refused.map(|body| body.into_cut(PEEK_BYTES));
-                            *is_cut = true;
+                    let future = recovering.as_mut().expect("polled after it was ready");
+                    let outcome = future.as_mut().poll(cx);
+                    let can_resend = !this.answered.has(*place) && this.kept.can_be_sent();
+                    let mut answer = refused.take().expect("polled after it was ready");
+                    let outcome = match outcome {
+                        Poll::Ready(outcome) => outcome,
+                        Poll::Pending if can_resend => {
+                            // What was not read is dropped: its connection must not wait with us.
+                            if !*is_cut {
+                                answer = answer.map(|body| body.into_cut(PEEK_BYTES));
+                                *is_cut = true;
+                            }
+                            *refused = Some(answer);
+                            return Poll::Pending;
                         }
-                        *parts = Some((refused, request, copy));
-                        return Poll::Pending;
+                        Poll::Pending => {
+                            in_background(recovering.take());
+                            // Nobody waits for what comes of it.
+                            Outcome::Resend
+                        }
                     };
                     match outcome {
-                        Outcome::NotMine => return Poll::Ready(Ok(refused)),
-                        Outcome::GiveUp(error) => {
-                            refused.extensions_mut().insert(error);
-                            if let Poll::Ready(Released::NotReplayable) = copy.poll_released(cx) {
-                                refused.extensions_mut().insert(copy.not_replayed());
-                            }
-                            return Poll::Ready(Ok(refused));
+                        Outcome::NotMine if rest.is_empty() => return Poll::Ready(Ok(answer)),
+                        Outcome::NotMine => {
+                            let next = ask(this.recovery, this.kept, this.attempt, *rest, answer);
+                            this.state.set(next);
                         }
-                        Outcome::Resend => {
+                        Outcome::Resend if can_resend => {
+                            *this.answered = this.answered.and(Places::of(*place));
                             let deadline = tokio::time::sleep(*this.body_release);
-                            let refused = refused.map(|body| body.into_cut(PEEK_BYTES));
-                            let parts = Some((refused, request, copy));
-                            this.state.set(State::Releasing { deadline, parts });
+                            let refused = Some(answer.map(|body| body.into_cut(PEEK_BYTES)));
+                            this.state.set(State::Releasing { deadline, refused });
+                        }
+                        Outcome::Resend | Outcome::GiveUp(_) => {
+                            if let Outcome::GiveUp(error) = outcome {
+                                answer.extensions_mut().insert(error);
+                            }
+                            if let Some(why) = this.kept.lost(cx) {
+                                answer.extensions_mut().insert(why);
+                            }
+                            return Poll::Ready(Ok(answer));
                         }
                     }
                 }
-                StateProj::Releasing { deadline, parts } => {
-                    let (_, _, copy) = parts.as_mut().expect("polled after it was ready");
-                    let whole = match copy.poll_released(cx) {
-                        Poll::Ready(released) => released == Released::Whole,
+                StateProj::Releasing { deadline, refused } => {
+                    let released = match this.kept.poll_released(cx) {
+                        Poll::Ready(released) => released,
                         Poll::Pending => {
                             ready!(deadline.poll(cx));
-                            false
+                            Released::NotReplayable
                         }
                     };
-                    let (mut refused, head, copy) = parts.take().expect("just looked at");
-                    if !whole {
-                        refused.extensions_mut().insert(copy.not_replayed());
-                        return Poll::Ready(Ok(refused));
+                    let left = Places::first(P::COUNT).without(*this.answered);
+                    match this.kept.take(released, !left.is_empty()) {
+                        Second::Body(body) => {
+                            let body = Some(body);
+                            this.state.set(State::Readying { body });
+                        }
+                        Second::Lost(why) => {
+                            let mut answer = refused.take().expect("polled after it was ready");
+                            answer.extensions_mut().insert(why);
+                            return Poll::Ready(Ok(answer));
+                        }
                     }
-                    let request = Request::from_parts(head, copy);
-                    let next = prepare(this.recovery, this.attempt, request);
-                    this.state.set(next);
                 }
             }
         }
@@ -314,7 +301,7 @@ where
 impl<S, P, ReqBody, ResBody> fmt::Debug for ResponseFuture<S, P, ReqBody, ResBody>
 where
     S: Service<Request<ReqBody>>,
-    P: Recovery,
+    P: Recoveries,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
@@ -331,30 +318,44 @@ where
     }
 }
 
-/// Prepares `request` and says what comes next.
-fn prepare<P: Recovery, F, ReqBody, ResBody>(
+/// Gives the readied service back, with the permit or place that it may hold.
+fn give_back<S: Clone>(ready: &mut S) {
+    let unready = ready.clone();
+    *ready = unready;
+}
+
+/// Asks the first of `claims`, which are some, to recover.
+fn ask<P: Recoveries, F, ReqBody, ResBody: Body>(
     recovery: &P,
-    attempt: &mut Option<P::Attempt>,
-    request: Request<ReqBody>,
+    kept: &Kept<ReqBody>,
+    attempt: &Option<P::Attempt>,
+    mut claims: Places,
+    refused: Response<PeekBody<ResBody>>,
 ) -> State<F, ReqBody, ResBody> {
-    let (mut head, body) = request.into_parts();
-    let prepared = recovery.prepare(&mut head);
-    let request = Some(Request::from_parts(head, body));
-    match prepared {
-        Prepared::Ready(prepared) => {
-            *attempt = Some(prepared);
-            State::Readying { request }
-        }
-        Prepared::Wait(wait) => State::Preparing { wait, request },
+    let place = claims.next().expect("somebody claims it");
+    let (head, body) = refused.into_parts();
+    let challenge = Challenge {
+        request: kept.head.clone(),
+        attempt: attempt.clone().expect("prepared before it was sent"),
+        response: head.clone(),
+        body: body.prefix().clone(),
+        whole: body.is_read(),
+    };
+    State::Recovering {
+        recovering: Some(recovery.recover_at(place, challenge)),
+        place,
+        rest: claims,
+        refused: Some(Response::from_parts(head, body)),
+        is_cut: false,
     }
 }
 
-fn handed_on<R, E>(head: response::Parts, body: R) -> Poll<Result<Response<PeekBody<R>>, E>> {
-    Poll::Ready(Ok(Response::from_parts(head, PeekBody::new(body))))
+fn untouched<R>(head: response::Parts, body: R) -> Response<PeekBody<R>> {
+    Response::from_parts(head, PeekBody::new(body))
 }
 
-fn in_background(recovering: BoxFuture<Outcome>) {
-    if let Ok(runtime) = Handle::try_current() {
+fn in_background(recovering: Option<BoxFuture<Outcome>>) {
+    if let (Ok(runtime), Some(recovering)) = (Handle::try_current(), recovering) {
         drop(runtime.spawn(recovering));
     }
 }

@@ -13,10 +13,20 @@
 //!    [`body_release`](RecoverLayer::body_release)), waits until the inner service is ready again,
 //!    and sends the copy. Once: whatever is answered then goes to the caller.
 //!
+//! # Several recoveries
+//!
+//! `RecoverLayer::new((a, b))` has two recoveries in one engine, and so one copy of the request
+//! where two layers would keep one each. Each of them may have the request sent again once: a
+//! `401` that a new token mends and then a `403` that a code mends are one call and three sends.
+//! The copy is kept until both have had their turn, or an answer is no challenge. What the first
+//! takes for a challenge is its own to deal with, unless it [declines](Outcome::NotMine). Pairs can
+//! be nested.
+//!
 //! # What the caller gets when it does not work out
 //!
-//! - If the body cannot be sent twice: the challenge itself, body unread, with [`NotReplayed`] in
-//!   its extensions. The recovery is begun all the same, for those who come next.
+//! - If the body cannot be sent twice: the challenge itself, whole, with [`NotReplayed`] in its
+//!   extensions. The recovery is begun all the same, for those who come next. The body is not read
+//!   here, unless the recovery [judges by it](Recovery::reads_body).
 //! - If the recovery fails: the challenge itself, with the [`Error`](crate::Error) in its
 //!   extensions. Its body is what was read; if it was longer, a body error follows the bytes.
 //! - If the connection fails: that error. The engine never retries one.
@@ -85,13 +95,16 @@
 //! ```
 
 mod future;
+mod kept;
 mod layer;
+mod recoveries;
 mod recovery;
 mod service;
 
 pub use self::{
     future::ResponseFuture,
     layer::RecoverLayer,
+    recoveries::Recoveries,
     recovery::{BoxFuture, Challenge, Outcome, Prepared, Recovery},
     service::Recover,
 };

@@ -17,19 +17,38 @@ pub trait Recovery {
 
     /// Prepares the head of a request before it is sent, each time it is sent.
     ///
-    /// What is inserted here is not kept for the second send, so a code or a proof that is good
-    /// for one send belongs here.
+    /// It gets the head as it came to the engine. What is inserted here is not kept for the next
+    /// send, so a code or a proof that is good for one send belongs here.
     fn prepare(&self, request: &mut request::Parts) -> Prepared<Self::Attempt>;
+
+    /// Prepares the head of a request that is sent again because this recovery said so; by default
+    /// as [`prepare`](Self::prepare) does.
+    ///
+    /// A pair of recoveries may send a request a third time; then it is called again.
+    fn prepare_again(&self, request: &mut request::Parts) -> Prepared<Self::Attempt> {
+        self.prepare(request)
+    }
 
     /// Whether this response is a challenge that may be recovered from.
     ///
     /// It is called for every response, the last one as well, and so should be cheap.
     fn is_challenge(&self, attempt: &Self::Attempt, response: &response::Parts) -> bool;
 
+    /// Whether it takes a response's body to tell a challenge from others. By default no.
+    ///
+    /// If so, [`recover`](Self::recover) sees the start of the body of each response that
+    /// [`is_challenge`](Self::is_challenge) lets through, of those as well that the request is not
+    /// sent again for: because its body cannot be sent twice, or because this recovery has had it
+    /// sent again already. The caller gets such a response whole.
+    fn reads_body(&self) -> bool {
+        false
+    }
+
     /// Recovers from a challenge.
     ///
-    /// Where the request cannot be sent twice the future is run in the background. Callers may go
-    /// at any time, so what must be finished belongs into a task of its own.
+    /// Where the request is not sent again nobody waits for the future: it is polled once, so that
+    /// an error that is known at once reaches the caller, and then run in the background. Callers
+    /// may go at any time, so what must be finished belongs into a task of its own.
     fn recover(&self, challenge: Challenge<Self::Attempt>) -> BoxFuture<Outcome>;
 }
 
@@ -83,7 +102,10 @@ impl<A> Challenge<A> {
     }
 
     /// Returns the start of the response's body: the frames of the first 64 KiB, the last of them
-    /// whole, or what came within 100 ms. Empty if the request cannot be sent twice, because then the body is the caller's.
+    /// whole, or what came within 100 ms.
+    ///
+    /// It is empty if the request cannot be sent twice, because then the body is the caller's;
+    /// unless a recovery [reads it](Recovery::reads_body).
     pub fn body(&self) -> &[u8] {
         &self.body
     }
@@ -91,6 +113,16 @@ impl<A> Challenge<A> {
     /// Whether [`body`](Self::body) is all that the server will send: it ended, or failed there.
     pub fn is_body_whole(&self) -> bool {
         self.whole
+    }
+
+    pub(super) fn map<B>(self, part: impl FnOnce(A) -> B) -> Challenge<B> {
+        Challenge {
+            request: self.request,
+            attempt: part(self.attempt),
+            response: self.response,
+            body: self.body,
+            whole: self.whole,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{Recovery, ResponseFuture};
+use super::{Recoveries, ResponseFuture};
 use crate::{BoxError, inspect::PeekBody, replay::ResendBody};
 
 /// Middleware that answers challenges and sends requests again.
@@ -33,7 +33,7 @@ impl<S, P, ReqBody, ResBody> Service<Request<ReqBody>> for Recover<S, P>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     S::Error: Into<BoxError>,
-    P: Recovery + Clone,
+    P: Recoveries + Clone,
     ReqBody: ResendBody,
     ResBody: Body<Data = Bytes>,
     ResBody::Error: Into<BoxError>,

@@ -1,0 +1,104 @@
+//! What is kept of a request for sending it again.
+
+use std::task::{Context, Poll};
+
+use http::request;
+
+use crate::{
+    layers::bearer::OneShot,
+    replay::{NotReplayed, Released, ResendBody},
+};
+
+pub(super) struct Kept<B> {
+    /// The head, as it came to the engine.
+    pub(super) head: request::Parts,
+    copy: Copied<B>,
+}
+
+/// The copy of a body.
+enum Copied<B> {
+    Here(B),
+    /// There is none, though it might be wanted.
+    Lost(NotReplayed),
+    /// The request is not sent again, whatever is answered.
+    Unwanted,
+}
+
+/// What there is to send.
+pub(super) enum Second<B> {
+    Body(B),
+    Lost(NotReplayed),
+}
+
+impl<B: ResendBody> Kept<B> {
+    /// Keeps what is about to be sent. Those inside learn from `head` if there will be no second
+    /// send.
+    pub(super) fn of(head: &mut request::Parts, body: &B) -> Self {
+        let copy = Copied::of(body);
+        if let Copied::Lost(_) = copy {
+            head.extensions.insert(OneShot);
+        }
+        let head = head.clone();
+        Self { head, copy }
+    }
+
+    pub(super) fn can_be_sent(&self) -> bool {
+        matches!(self.copy, Copied::Here(_))
+    }
+
+    /// Frees the copy.
+    pub(super) fn free(&mut self) {
+        self.copy = Copied::Unwanted;
+    }
+
+    /// Frees the copy if it is known already that it cannot be sent.
+    pub(super) fn look_at_copy(&mut self, cx: &mut Context<'_>) {
+        if let Copied::Here(copy) = &mut self.copy
+            && let Poll::Ready(Released::NotReplayable) = copy.poll_released(cx)
+        {
+            self.copy = Copied::Lost(copy.not_replayed());
+        }
+    }
+
+    /// Says why the request could not be sent again, if that is so.
+    pub(super) fn lost(&mut self, cx: &mut Context<'_>) -> Option<NotReplayed> {
+        self.look_at_copy(cx);
+        match self.copy {
+            Copied::Lost(why) => Some(why),
+            Copied::Here(_) | Copied::Unwanted => None,
+        }
+    }
+
+    /// Waits until the body before has been let go of.
+    pub(super) fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<Released> {
+        match &mut self.copy {
+            Copied::Here(copy) => copy.poll_released(cx),
+            Copied::Lost(_) | Copied::Unwanted => Poll::Ready(Released::NotReplayable),
+        }
+    }
+
+    /// Takes the copy, for sending it. Another is kept if there may be a send after that.
+    pub(super) fn take(&mut self, released: Released, again: bool) -> Second<B> {
+        let copy = match std::mem::replace(&mut self.copy, Copied::Unwanted) {
+            Copied::Here(copy) => copy,
+            Copied::Lost(why) => return Second::Lost(why),
+            Copied::Unwanted => return Second::Lost(NotReplayed::NotCopyable),
+        };
+        if released != Released::Whole {
+            return Second::Lost(copy.not_replayed());
+        }
+        if again {
+            self.copy = Copied::of(&copy);
+        }
+        Second::Body(copy)
+    }
+}
+
+impl<B: ResendBody> Copied<B> {
+    fn of(body: &B) -> Self {
+        match body.try_copy() {
+            Some(copy) => Self::Here(copy),
+            None => Self::Lost(body.not_replayed()),
+        }
+    }
+}
