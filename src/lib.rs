@@ -103,6 +103,7 @@ pub mod providers;
 mod renew;
 pub mod replay;
 mod session;
+pub mod stores;
 #[cfg(feature = "testing")]
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
@@ -112,7 +113,7 @@ pub use self::{
     clock::{Clock, SystemClock},
     error::{BoxError, Error, ErrorKind},
     renew::{Event, Reason, Renewal, Renewed},
-    session::{ConfigError, Current, Events, Session, SessionBuilder, SignOut},
+    session::{ConfigError, Current, Events, Session, SessionBuilder, SignOut, store},
     token::{Code, CodeRequest, ExposeSecret, InvalidToken, Placement, SecretString, Token},
 };
 

@@ -23,6 +23,13 @@ pub enum Event {
         /// Why it was replaced.
         reason: Reason,
     },
+    /// A token was taken over from the store: another process, or an earlier run of this one, had
+    /// signed in or renewed.
+    #[non_exhaustive]
+    Adopted {
+        /// The generation of the token that was taken over.
+        generation: u64,
+    },
     /// The token in use is good, but something is amiss: it could not be saved, or its dates
     /// cannot be right.
     #[non_exhaustive]
@@ -65,6 +72,9 @@ impl Event {
             }
             Self::Renewed { old, new, reason } => {
                 tracing::info!(old, new, reason = reason.as_str(), "renewed");
+            }
+            Self::Adopted { generation } => {
+                tracing::info!(generation, "taken over from the store");
             }
             Self::Warned { generation, error } => {
                 tracing::warn!(generation, %error, "the token is in use, but something is amiss");

@@ -22,7 +22,7 @@ pub(crate) use self::{
     ask::{cleared, no_runtime},
     cell::{Credential, Entry},
     renewal::SignInTraffic,
-    renewer::{Renewer, Settings},
+    renewer::{Renewer, Settings, Source, WeakRenewer},
     usable::Usable,
 };
 pub use self::{

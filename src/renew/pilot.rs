@@ -179,7 +179,9 @@ impl<C: Credential> Renewer<C> {
         let entry = self.publish(state, renewed.credential, life);
         let generation = entry.generation;
         let reason = flight.reason;
-        let event = if renewed.signed_in.unwrap_or(flight.replaces.is_none()) {
+        let event = if renewed.adopted {
+            Event::Adopted { generation }
+        } else if renewed.signed_in.unwrap_or(flight.replaces.is_none()) {
             Event::SignedIn { generation, reason }
         } else {
             Event::Renewed {

@@ -58,6 +58,8 @@ pub struct Renewal<C = Token> {
 pub struct Renewed<C = Token> {
     pub(crate) credential: C,
     pub(crate) signed_in: Option<bool>,
+    /// Others had it before: it was not fetched just now.
+    pub(crate) adopted: bool,
     pub(crate) warning: Option<Error>,
 }
 
@@ -174,6 +176,7 @@ impl<C> Renewed<C> {
         Self {
             credential,
             signed_in: None,
+            adopted: false,
             warning: None,
         }
     }
@@ -184,6 +187,12 @@ impl<C> Renewed<C> {
     #[must_use]
     pub fn signed_in(mut self, signed_in: bool) -> Self {
         self.signed_in = Some(signed_in);
+        self
+    }
+
+    /// Says that the token comes from a store: others have signed in or renewed.
+    pub(crate) fn adopted(mut self) -> Self {
+        self.adopted = true;
         self
     }
 

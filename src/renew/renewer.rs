@@ -4,7 +4,7 @@ use std::{
     fmt,
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -46,6 +46,11 @@ pub(crate) struct Settings {
 /// The coordinator of renewals of one credential. Clones share everything.
 pub(crate) struct Renewer<C> {
     pub(super) shared: Arc<Shared<C>>,
+}
+
+/// A renewer that may be gone. Its methods return whether it was still there.
+pub(crate) struct WeakRenewer<C> {
+    shared: Weak<Shared<C>>,
 }
 
 /// What was taken away by [`Renewer::clear`].
@@ -147,6 +152,48 @@ impl<C: Credential> Renewer<C> {
         }
         self.tell();
         generation
+    }
+
+    /// Stores `credential`, which others have fetched, as the newest, unless the one in the cell
+    /// `is_same`. A flight that is on its way is overtaken.
+    fn adopt(&self, credential: C, is_same: impl Fn(&C) -> bool) {
+        let life = self.life_of(&credential);
+        let mut state = self.lock();
+        if self
+            .load()
+            .as_ref()
+            .is_some_and(|entry| is_same(&entry.credential))
+        {
+            return;
+        }
+        state.failure = None;
+        state.backoff.reset();
+        state.epoch += 1;
+        let entry = self.publish(&mut state, credential, life);
+        let generation = entry.generation;
+        let flight = state.flight.take();
+        state.untold.push_back(Event::Adopted { generation });
+        drop(state);
+        if let Some(flight) = flight {
+            flight.end(Outcome::Renewed(entry));
+        }
+        self.tell();
+    }
+
+    /// Tells that something is amiss beside the credential in use.
+    fn warn(&self, error: Error) {
+        let mut state = self.lock();
+        let generation = state.last;
+        state.untold.push_back(Event::Warned { generation, error });
+        drop(state);
+        self.tell();
+    }
+
+    /// Returns a handle that does not keep the renewer alive.
+    pub(crate) fn downgrade(&self) -> WeakRenewer<C> {
+        WeakRenewer {
+            shared: Arc::downgrade(&self.shared),
+        }
     }
 
     /// Forgets the credential; the result of a flight begun before is dropped.
@@ -283,6 +330,42 @@ impl<C> fmt::Debug for Renewer<C> {
                 &current.as_ref().map(|entry| entry.generation),
             )
             .finish_non_exhaustive()
+    }
+}
+
+// === impl WeakRenewer ===
+
+impl<C: Credential> WeakRenewer<C> {
+    /// See [`Renewer::adopt`].
+    pub(crate) fn adopt(&self, credential: C, is_same: impl Fn(&C) -> bool) -> bool {
+        self.with(|renewer| renewer.adopt(credential, is_same))
+    }
+
+    /// See [`Renewer::clear`].
+    pub(crate) fn clear(&self) -> bool {
+        self.with(|renewer| drop(renewer.clear()))
+    }
+
+    /// See [`Renewer::warn`].
+    pub(crate) fn warn(&self, error: Error) -> bool {
+        self.with(|renewer| renewer.warn(error))
+    }
+
+    fn with(&self, act: impl FnOnce(&Renewer<C>)) -> bool {
+        let shared = self.shared.upgrade();
+        let is_there = shared.is_some();
+        if let Some(shared) = shared {
+            act(&Renewer { shared });
+        }
+        is_there
+    }
+}
+
+impl<C> Clone for WeakRenewer<C> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Weak::clone(&self.shared),
+        }
     }
 }
 

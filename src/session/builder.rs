@@ -7,11 +7,14 @@ use std::{
 use tower::{ServiceExt, util::BoxCloneService};
 use tower_service::Service;
 
-use super::{Session, SignOut};
+use super::{
+    Session, SignOut,
+    store::{self, Link, StoreLayer},
+};
 use crate::{
     BoxError, Clock, Error, ErrorKind, Renewal, Renewed, SystemClock, Token,
     origin::Origins,
-    renew::{Renewer, Settings},
+    renew::{Renewer, Settings, Source},
 };
 
 /// A builder of a [`Session`], from [`Session::builder`].
@@ -24,6 +27,7 @@ use crate::{
 /// | [`flight_timeout`](Self::flight_timeout) | 30 s |
 /// | [`token`](Self::token) | none: the first request signs in |
 /// | [`sign_out_service`](Self::sign_out_service) | none: signing out forgets the token here only |
+/// | [`store`](Self::store) | none: the token lives in this process |
 /// | [`clock`](Self::clock) | [`SystemClock`] |
 #[must_use = "a builder does nothing until it is built"]
 pub struct SessionBuilder {
@@ -33,6 +37,7 @@ pub struct SessionBuilder {
     insecure_http: bool,
     relative: bool,
     token: Option<Token>,
+    store: Option<StoreLayer>,
     clock: Arc<dyn Clock>,
     settings: Settings,
 }
@@ -81,6 +86,7 @@ impl SessionBuilder {
             insecure_http: false,
             relative: false,
             token: None,
+            store: None,
             clock: Arc::new(SystemClock::new()),
             settings: Settings {
                 renew_ahead: None,
@@ -127,7 +133,8 @@ impl SessionBuilder {
         self
     }
 
-    /// Begins with this token instead of signing in.
+    /// Begins with this token instead of signing in. It is not written to a
+    /// [`store`](Self::store): what is renewed from it is.
     pub fn token(mut self, token: Token) -> Self {
         self.token = Some(token);
         self
@@ -141,6 +148,16 @@ impl SessionBuilder {
         T::Future: Send + 'static,
     {
         self.sign_outs = Some(Shareable::new(sign_outs));
+        self
+    }
+
+    /// Shares the token with other processes and later runs, by way of a [store](crate::store).
+    ///
+    /// The first request takes over what is there, if that still lives; renewals are made under the
+    /// store's lease; [`set`](Session::set), [`clear`](Session::clear) and
+    /// [`sign_out`](Session::sign_out) write through; and what others write is used from then on.
+    pub fn store(mut self, store: StoreLayer) -> Self {
+        self.store = Some(store);
         self
     }
 
@@ -158,13 +175,16 @@ impl SessionBuilder {
     /// loopback without [`insecure_http`](Self::insecure_http).
     pub fn build(self) -> Result<Session, ConfigError> {
         let origins = Origins::parse(&self.origins, self.insecure_http, self.relative)?;
-        let tokens = self.tokens;
-        let source = Box::new(move |renewal| tokens.call(renewal));
+        let link = self.store.map(|store| store.link(&self.clock));
+        let source = source(self.tokens, link.clone());
         let renewer = Renewer::new(source, self.clock, self.settings);
         if let Some(token) = self.token {
             renewer.set(token);
         }
-        Ok(Session::new(renewer, origins, self.sign_outs))
+        if let Some(link) = &link {
+            link.serve(renewer.downgrade());
+        }
+        Ok(Session::new(renewer, origins, self.sign_outs, link))
     }
 }
 
@@ -204,6 +224,18 @@ impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {
         Self::with_message(ErrorKind::Config, error.to_string())
     }
+}
+
+/// Makes the source of a renewer: `tokens`, by way of a store if there is one.
+fn source(tokens: Shareable<Renewal, Renewed>, link: Option<Arc<Link>>) -> Source<Token> {
+    let Some(link) = link else {
+        return Box::new(move |renewal| tokens.call(renewal));
+    };
+    let tokens = Arc::new(tokens);
+    Box::new(move |renewal| {
+        let (tokens, link) = (Arc::clone(&tokens), Arc::clone(&link));
+        Box::pin(async move { store::run(&link, renewal, |renewal| tokens.call(renewal)).await })
+    })
 }
 
 // === impl Shareable ===

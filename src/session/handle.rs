@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use tower_service::Service;
 
-use super::{Events, SessionBuilder, builder::Shareable};
+use super::{Events, SessionBuilder, builder::Shareable, store::Link};
 use crate::{
     BoxError, Error, ErrorKind, Reason, Renewal, Renewed, Token,
     clock::has_timer,
@@ -46,6 +46,7 @@ struct Inner {
     renewer: Renewer<Token>,
     origins: Origins,
     sign_outs: Option<Shareable<SignOut, ()>>,
+    link: Option<Arc<Link>>,
 }
 
 /// The token in use, with its generation.
@@ -95,11 +96,13 @@ impl Session {
         renewer: Renewer<Token>,
         origins: Origins,
         sign_outs: Option<Shareable<SignOut, ()>>,
+        link: Option<Arc<Link>>,
     ) -> Self {
         let inner = Inner {
             renewer,
             origins,
             sign_outs,
+            link,
         };
         Self {
             inner: Arc::new(inner),
@@ -154,7 +157,11 @@ impl Session {
     /// A renewal that is under way is overtaken: its waiters get this token, and its result is
     /// dropped. The pause after a failure ends.
     pub fn set(&self, token: Token) -> u64 {
-        self.inner.renewer.set(token)
+        let generation = self.inner.renewer.set(token.clone());
+        if let Some(link) = &self.inner.link {
+            link.put(token);
+        }
+        generation
     }
 
     /// Forgets the token. The next request signs in again, and the pause after a failure ends.
@@ -163,6 +170,9 @@ impl Session {
     /// its result is dropped. The server is not told: see [`sign_out`](Self::sign_out).
     pub fn clear(&self) {
         drop(self.inner.renewer.clear());
+        if let Some(link) = &self.inner.link {
+            link.forget();
+        }
     }
 
     /// Forgets the token and revokes it at the server, if the session has a
@@ -181,14 +191,22 @@ impl Session {
     /// Cancel safe: once begun (by the first poll) it goes on in a task of its own.
     pub async fn sign_out(&self) -> Result<(), Error> {
         let cleared = self.inner.renewer.clear();
-        if self.inner.sign_outs.is_none() {
+        if let Some(link) = &self.inner.link {
+            link.forget_later();
+        } else if self.inner.sign_outs.is_none() {
             return Ok(());
         }
         let inner = Arc::clone(&self.inner);
         let revoking = async move {
             let mut result = Ok(());
-            if let Some(token) = cleared.credential {
-                result = inner.revoke(token).await;
+            let mut credential = cleared.credential;
+            match inner.take().await {
+                // Others may have renewed it: what the store had lives at the server.
+                Ok(stored) => credential = stored.or(credential),
+                Err(error) => result = Err(error),
+            }
+            if let Some(token) = credential {
+                result = inner.revoke(token).await.and(result);
             }
             if let Some(late) = cleared.late {
                 let late = tokio::select! {
@@ -260,6 +278,21 @@ impl fmt::Debug for Session {
 // === impl Inner ===
 
 impl Inner {
+    /// Takes the token out of the store, if there is one.
+    async fn take(&self) -> Result<Option<Token>, Error> {
+        let Some(link) = &self.link else {
+            return Ok(None);
+        };
+        tokio::select! {
+            biased;
+            taken = link.take() => taken,
+            () = self.renewer.deadline() => Err(Error::with_message(
+                ErrorKind::Timeout,
+                "the store did not answer the sign-out: the token may still be there",
+            )),
+        }
+    }
+
     async fn revoke(&self, token: Token) -> Result<(), Error> {
         let Some(sign_outs) = &self.sign_outs else {
             return Ok(());

@@ -3,6 +3,7 @@
 mod builder;
 mod events;
 mod handle;
+pub mod store;
 
 pub use self::{
     builder::{ConfigError, SessionBuilder},

@@ -10,6 +10,7 @@ use std::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use secrecy::ExposeSecret;
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
@@ -25,6 +26,7 @@ use crate::{
         exchange::{self, Client},
         lineage::Lineage,
     },
+    store::StoreKey,
 };
 
 /// Token service that signs in to the Back Office API.
@@ -106,6 +108,13 @@ impl BackOffice {
     #[must_use]
     pub fn origin(&self) -> &str {
         self.inner.settings.base_url.origin()
+    }
+
+    /// Returns the key under which a [store](crate::store) keeps the tokens of this account.
+    #[must_use]
+    pub fn store_key(&self) -> StoreKey {
+        let settings = &self.inner.settings;
+        StoreKey::new("back-office", self.origin(), settings.email.expose_secret())
     }
 
     /// Ends the session that `token` belongs to, at the server.

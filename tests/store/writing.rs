@@ -1,0 +1,121 @@
+//! What is set, cleared and signed out reaches the store and those who share it.
+
+use std::sync::{Arc, Mutex};
+
+use tower::service_fn;
+use tower_reauth::{Error, ErrorKind, SignOut, Token, store::StoreLayer, stores::MemoryStore};
+
+use crate::support::{Flaky, Server, access, key, settle};
+
+#[tokio::test(start_paused = true)]
+async fn a_token_set_by_hand_is_everybodys() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let (one, other) = (server.session(store.clone()), server.session(store.clone()));
+    assert_eq!(access(&one).await, "a1");
+    assert_eq!(access(&other).await, "a1");
+    one.set(Token::new("by-hand").unwrap());
+    settle().await;
+    assert_eq!(access(&other).await, "by-hand");
+    assert_eq!(
+        store.record().await.unwrap().token().unwrap().expose(),
+        "by-hand"
+    );
+    assert_eq!(server.log(), ["sign-in"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_set_last_is_written_last() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let session = server.session(store.clone());
+    for number in 0..100 {
+        session.set(Token::new(format!("t{number}")).unwrap());
+        if number % 3 == 0 {
+            session.clear();
+        }
+    }
+    settle().await;
+    assert!(store.record().await.unwrap().token().is_none());
+    session.set(Token::new("last").unwrap());
+    settle().await;
+    assert_eq!(
+        store.record().await.unwrap().token().unwrap().expose(),
+        "last"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn clearing_clears_everybody() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let (one, other) = (server.session(store.clone()), server.session(store.clone()));
+    assert_eq!(access(&one).await, "a1");
+    assert_eq!(access(&other).await, "a1");
+    one.clear();
+    settle().await;
+    assert!(other.current().is_none());
+    assert!(store.record().await.unwrap().token().is_none());
+    assert_eq!(access(&other).await, "a2");
+    assert_eq!(server.log(), ["sign-in", "sign-in"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_was_cleared_away_does_not_come_back_through_the_store() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let session = server.session(store.clone());
+    access(&session).await;
+    let gate = server.close();
+    let renewing = tokio::spawn({
+        let session = session.clone();
+        async move { session.renew().await }
+    });
+    settle().await;
+    session.clear();
+    settle().await;
+    gate.add_permits(1);
+    assert_eq!(
+        renewing.await.unwrap().unwrap_err().kind(),
+        ErrorKind::Cleared
+    );
+    settle().await;
+    assert!(session.current().is_none());
+    assert!(store.record().await.unwrap().token().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn signing_out_revokes_what_the_store_has() {
+    let (server, store) = (Server::default(), MemoryStore::new());
+    let revoked = Arc::new(Mutex::new(Vec::new()));
+    let session = |server: &Server| {
+        let revoked = Arc::clone(&revoked);
+        let sign_outs = service_fn(move |sign_out: SignOut| {
+            revoked
+                .lock()
+                .unwrap()
+                .push(sign_out.token.expose().to_owned());
+            async { Ok::<_, Error>(()) }
+        });
+        let layer = StoreLayer::new(store.clone(), key());
+        let builder = server.builder(layer).sign_out_service(sign_outs);
+        builder.build().unwrap()
+    };
+    assert_eq!(access(&session(&server)).await, "a1");
+    // Another run that has not used the token yet.
+    session(&server).sign_out().await.unwrap();
+    assert_eq!(*revoked.lock().unwrap(), ["a1"]);
+    assert_eq!(access(&session(&server)).await, "a2");
+    assert_eq!(server.log(), ["sign-in", "sign-in"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_out_that_the_store_did_not_take_says_so_and_is_made_up_for() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let session = server.session(store.clone());
+    access(&session).await;
+    Flaky::set(&store.down, true);
+    let error = session.sign_out().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store);
+    assert!(session.current().is_none());
+    Flaky::set(&store.down, false);
+    // What was left to write is written before anything is read.
+    assert_eq!(access(&session).await, "a2");
+    assert_eq!(server.log(), ["sign-in", "sign-in"]);
+}
