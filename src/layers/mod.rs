@@ -5,6 +5,7 @@
 //! | [`BearerLayer`] | attaches the current token; waits for the first one; never sends without one |
 //! | [`RefreshLayer`] | on a `401`: renews the very token that was refused, once for all, and sends again |
 //! | [`RecoverLayer`] | the engine of `RefreshLayer`, for challenges of your own kind |
+//! | [`VersionUpgradeLayer`] | on a `409` to a sign-in: switches to its next version for good, and sends again |
 //! | [`ReplayLayer`](crate::replay::ReplayLayer) | makes a streaming request body sendable twice, up to a cap |
 //!
 //! # Order
@@ -15,15 +16,20 @@
 //! Redirects stand outermost so that each hop passes the origin check of `BearerLayer`. A client
 //! that follows redirects by itself, below the layers, takes a token in a header of its own along
 //! to wherever it is sent: set it not to follow them, or not to leave the origin.
+//!
+//! `VersionUpgradeLayer` is for the sign-in, which has a plain client of its own: see
+//! [`version_upgrade`].
 
 pub mod bearer;
 pub mod recover;
 pub mod refresh;
 mod session;
+pub mod version_upgrade;
 
 pub use self::{
     bearer::{Bearer, BearerLayer},
     recover::{Recover, RecoverLayer, Recovery},
     refresh::{Refresh, RefreshLayer},
     session::SessionLayer,
+    version_upgrade::{VersionUpgrade, VersionUpgradeLayer},
 };

@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::{
     BoxFuture, Challenge, Outcome, Prepared, Recoveries,
-    kept::{Kept, Second},
+    kept::{Kept, PEEK_BYTES, PEEK_TIME, Second, no_timer},
     recoveries::Places,
 };
 use crate::{
@@ -24,10 +24,6 @@ use crate::{
     inspect::{Peek, PeekBody},
     replay::{Released, ResendBody},
 };
-
-/// How much of a refused response is read before it is dropped, and for how long.
-const PEEK_BYTES: usize = 64 * 1024;
-const PEEK_TIME: Duration = Duration::from_millis(100);
 
 /// How often a recovery may wait before a send.
 const MOST_ROUNDS: u32 = 100;
@@ -358,14 +354,6 @@ fn in_background(recovering: Option<BoxFuture<Outcome>>) {
     if let (Ok(runtime), Some(recovering)) = (Handle::try_current(), recovering) {
         drop(runtime.spawn(recovering));
     }
-}
-
-fn no_timer() -> Error {
-    Error::with_message(
-        ErrorKind::Config,
-        "there is no tokio runtime with timers here to recover on: call from within one, built \
-         with enable_all()",
-    )
 }
 
 fn never_prepared() -> Error {

@@ -1,17 +1,25 @@
 //! What is kept of a request for sending it again.
 
-use std::task::{Context, Poll};
+use std::{
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use http::request;
 
 use crate::{
+    Error, ErrorKind,
     layers::bearer::OneShot,
     replay::{NotReplayed, Released, ResendBody},
 };
 
-pub(super) struct Kept<B> {
+/// How much of a refused response is read before it is dropped, and for how long.
+pub(in crate::layers) const PEEK_BYTES: usize = 64 * 1024;
+pub(in crate::layers) const PEEK_TIME: Duration = Duration::from_millis(100);
+
+pub(in crate::layers) struct Kept<B> {
     /// The head, as it came to the engine.
-    pub(super) head: request::Parts,
+    pub(in crate::layers) head: request::Parts,
     copy: Copied<B>,
 }
 
@@ -25,7 +33,7 @@ enum Copied<B> {
 }
 
 /// What there is to send.
-pub(super) enum Second<B> {
+pub(in crate::layers) enum Second<B> {
     Body(B),
     Lost(NotReplayed),
 }
@@ -33,7 +41,7 @@ pub(super) enum Second<B> {
 impl<B: ResendBody> Kept<B> {
     /// Keeps what is about to be sent. Those inside learn from `head` if there will be no second
     /// send.
-    pub(super) fn of(head: &mut request::Parts, body: &B) -> Self {
+    pub(in crate::layers) fn of(head: &mut request::Parts, body: &B) -> Self {
         let copy = Copied::of(body);
         if let Copied::Lost(_) = copy {
             head.extensions.insert(OneShot);
@@ -42,17 +50,17 @@ impl<B: ResendBody> Kept<B> {
         Self { head, copy }
     }
 
-    pub(super) fn can_be_sent(&self) -> bool {
+    pub(in crate::layers) fn can_be_sent(&self) -> bool {
         matches!(self.copy, Copied::Here(_))
     }
 
     /// Frees the copy.
-    pub(super) fn free(&mut self) {
+    pub(in crate::layers) fn free(&mut self) {
         self.copy = Copied::Unwanted;
     }
 
     /// Frees the copy if it is known already that it cannot be sent.
-    pub(super) fn look_at_copy(&mut self, cx: &mut Context<'_>) {
+    pub(in crate::layers) fn look_at_copy(&mut self, cx: &mut Context<'_>) {
         if let Copied::Here(copy) = &mut self.copy
             && let Poll::Ready(Released::NotReplayable) = copy.poll_released(cx)
         {
@@ -61,7 +69,7 @@ impl<B: ResendBody> Kept<B> {
     }
 
     /// Says why the request could not be sent again, if that is so.
-    pub(super) fn lost(&mut self, cx: &mut Context<'_>) -> Option<NotReplayed> {
+    pub(in crate::layers) fn lost(&mut self, cx: &mut Context<'_>) -> Option<NotReplayed> {
         self.look_at_copy(cx);
         match self.copy {
             Copied::Lost(why) => Some(why),
@@ -70,7 +78,7 @@ impl<B: ResendBody> Kept<B> {
     }
 
     /// Waits until the body before has been let go of.
-    pub(super) fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<Released> {
+    pub(in crate::layers) fn poll_released(&mut self, cx: &mut Context<'_>) -> Poll<Released> {
         match &mut self.copy {
             Copied::Here(copy) => copy.poll_released(cx),
             Copied::Lost(_) | Copied::Unwanted => Poll::Ready(Released::NotReplayable),
@@ -78,7 +86,7 @@ impl<B: ResendBody> Kept<B> {
     }
 
     /// Takes the copy, for sending it. Another is kept if there may be a send after that.
-    pub(super) fn take(&mut self, released: Released, again: bool) -> Second<B> {
+    pub(in crate::layers) fn take(&mut self, released: Released, again: bool) -> Second<B> {
         let copy = match std::mem::replace(&mut self.copy, Copied::Unwanted) {
             Copied::Here(copy) => copy,
             Copied::Lost(why) => return Second::Lost(why),
@@ -101,4 +109,12 @@ impl<B: ResendBody> Copied<B> {
             None => Self::Lost(body.not_replayed()),
         }
     }
+}
+
+pub(in crate::layers) fn no_timer() -> Error {
+    Error::with_message(
+        ErrorKind::Config,
+        "there is no tokio runtime with timers here to recover on: call from within one, built \
+         with enable_all()",
+    )
 }

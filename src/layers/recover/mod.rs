@@ -95,7 +95,7 @@
 //! ```
 
 mod future;
-mod kept;
+pub(super) mod kept;
 mod layer;
 mod recoveries;
 mod recovery;

@@ -1,0 +1,10 @@
+//! The switch from one version of a sign-in to the next: once, for good, and nobody sees it.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bodies;
+mod http_services;
+mod readiness;
+mod support;
+mod token_services;
