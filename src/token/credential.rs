@@ -73,7 +73,7 @@ impl Token {
         let access = Zeroizing::new(access.into());
         check(&access, |c| ('\x21'..='\x7E').contains(&c))?;
         Ok(Self {
-            header: sensitive(&access, placement.scheme),
+            header: sensitive(&access, placement.scheme.as_deref()),
             placement,
             refresh: None,
             lifetime: None,
@@ -109,7 +109,7 @@ impl Token {
     pub fn expose(&self) -> &str {
         let value = std::str::from_utf8(self.header.as_bytes())
             .expect("checked to be ASCII when the token was made");
-        match self.placement.scheme {
+        match &self.placement.scheme {
             Some(scheme) => &value[scheme.len() + 1..],
             None => value,
         }

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use http::header::{AUTHORIZATION, HeaderName};
 
 /// The header that carries a token.
@@ -7,7 +9,7 @@ use http::header::{AUTHORIZATION, HeaderName};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     pub(crate) name: HeaderName,
-    pub(crate) scheme: Option<&'static str>,
+    pub(crate) scheme: Option<Cow<'static, str>>,
 }
 
 impl Placement {
@@ -16,7 +18,7 @@ impl Placement {
     pub fn bearer() -> Self {
         Self {
             name: AUTHORIZATION,
-            scheme: Some("Bearer"),
+            scheme: Some(Cow::Borrowed("Bearer")),
         }
     }
 
@@ -29,15 +31,15 @@ impl Placement {
     /// some marks, but no spaces).
     #[must_use]
     pub fn scheme(scheme: &'static str) -> Self {
-        let is_token = HeaderName::from_bytes(scheme.as_bytes()).is_ok();
+        let placement = Self {
+            name: AUTHORIZATION,
+            scheme: Some(Cow::Borrowed(scheme)),
+        };
         assert!(
-            is_token,
+            placement.is_valid(),
             "`{scheme}` is not the name of an authentication scheme"
         );
-        Self {
-            name: AUTHORIZATION,
-            scheme: Some(scheme),
-        }
+        placement
     }
 
     /// Creates the placement `<name>: <token>`, for APIs with a header of their own.
@@ -56,7 +58,15 @@ impl Placement {
     #[must_use]
     pub fn is_bearer(&self) -> bool {
         self.scheme
+            .as_deref()
             .is_some_and(|scheme| scheme.eq_ignore_ascii_case("Bearer"))
+    }
+
+    /// Whether the scheme is one by its letters: a token of RFC 9110 section 5.6.2.
+    pub(crate) fn is_valid(&self) -> bool {
+        self.scheme
+            .as_deref()
+            .is_none_or(|scheme| HeaderName::from_bytes(scheme.as_bytes()).is_ok())
     }
 }
 
