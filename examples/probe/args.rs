@@ -1,41 +1,22 @@
-//! The command line: which options there are, whom they are for, and what they say.
+//! The command line: which options there are, whom they are for, and which were given.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
-use crate::usage::Usage;
+use crate::{
+    providers::{PROVIDERS, Provider},
+    usage::Usage,
+};
 
 /// What the command line asks for.
 pub(crate) enum Request {
     Help,
-    Probe(Box<Args>),
+    Probe(Given),
 }
 
-/// The command line, read but for what only the network stack can check.
-pub(crate) struct Args {
-    pub(crate) base_url: String,
-    pub(crate) path: String,
-    pub(crate) ca: Option<PathBuf>,
-    pub(crate) method: Option<String>,
-    pub(crate) body: Option<BodyFrom>,
-    pub(crate) content_type: String,
-    pub(crate) stream_body: bool,
-    pub(crate) renew_ahead: Option<Duration>,
-    pub(crate) json: bool,
-    pub(crate) plan: Plan,
-}
-
-pub(crate) enum BodyFrom {
-    Text(String),
-    File(PathBuf),
-}
-
-/// How many calls, and when.
-pub(crate) struct Plan {
-    pub(crate) requests: u64,
-    pub(crate) concurrency: usize,
-    pub(crate) every: Duration,
-    pub(crate) timeout: Duration,
-    pub(crate) sign_out: bool,
+/// A provider and options, as they were given. The last one of a name counts, unless all do.
+pub(crate) struct Given {
+    pub(crate) provider: Provider,
+    options: Vec<(&'static str, String)>,
 }
 
 struct Opt {
@@ -48,19 +29,14 @@ struct Opt {
 #[derive(Clone, Copy)]
 enum Fits {
     All,
-    Only(&'static str),
+    Only(&'static [Provider]),
     Later,
 }
-
-/// The options that were given. The last one of a name counts.
-struct Given(Vec<(&'static str, String)>);
-
-const PROVIDERS: [&str; 6] = ["my2n", "glue", "fintiv", "q2", "back-office", "oauth2"];
 
 #[rustfmt::skip]
 const OPTIONS: [Opt; 27] = [
     opt("base-url", "URL", Fits::All),
-    opt("login-url", "URL", Fits::Only("my2n, fintiv and oauth2")),
+    opt("login-url", "URL", Fits::Only(&[Provider::My2n, Provider::Fintiv, Provider::OAuth2])),
     opt("ca", "FILE", Fits::All),
     opt("path", "P", Fits::All),
     opt("method", "M", Fits::All),
@@ -76,14 +52,14 @@ const OPTIONS: [Opt; 27] = [
     opt("redis", "URL", Fits::Later),
     opt("client", "hyper|reqwest|reqwest-middleware", Fits::All),
     opt("renew-ahead", "MS", Fits::All),
-    opt("api-version", "v1|v2|auto", Fits::Only("my2n")),
-    opt("mfa-type", "T", Fits::Only("glue")),
-    opt("webhook-listen", "ADDR", Fits::Only("q2")),
-    opt("client-id", "ID", Fits::Only("q2")),
-    opt("company-id", "ID", Fits::Only("q2")),
-    opt("form", "k=v", Fits::Only("q2")),
-    opt("form-env", "k=NAME", Fits::Only("q2")),
-    opt("webhook-keys", "URL", Fits::Only("q2")),
+    opt("api-version", "v1|v2|auto", Fits::Only(&[Provider::My2n])),
+    opt("mfa-type", "T", Fits::Only(&[Provider::Glue])),
+    opt("webhook-listen", "ADDR", Fits::Only(&[Provider::Q2])),
+    opt("client-id", "ID", Fits::Only(&[Provider::Q2])),
+    opt("company-id", "ID", Fits::Only(&[Provider::Q2])),
+    opt("form", "k=v", Fits::Only(&[Provider::Q2])),
+    opt("form-env", "k=NAME", Fits::Only(&[Provider::Q2])),
+    opt("webhook-keys", "URL", Fits::Only(&[Provider::Q2])),
     switch("sign-out"),
     switch("json"),
 ];
@@ -108,7 +84,7 @@ const fn switch(name: &'static str) -> Opt {
 pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Request, Usage> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut provider = None;
-    let mut given = Given(Vec::new());
+    let mut options = Vec::new();
     while let Some(argument) = parser.next().map_err(spelled_wrong)? {
         let option = match argument {
             lexopt::Arg::Long("help") | lexopt::Arg::Short('h') => return Ok(Request::Help),
@@ -131,11 +107,12 @@ pub(crate) fn parse(arguments: impl Iterator<Item = OsString>) -> Result<Request
             None => String::new(),
             Some(takes) => value(&mut parser, option.name, takes)?,
         };
-        given.0.push((option.name, value));
+        options.push((option.name, value));
     }
-    check_provider(provider)?;
+    let provider = provider_of(provider)?;
+    let given = Given { provider, options };
     given.check_fit()?;
-    Args::new(&given).map(|args| Request::Probe(Box::new(args)))
+    Ok(Request::Probe(given))
 }
 
 fn known(name: &str) -> Result<&'static Opt, Usage> {
@@ -198,53 +175,60 @@ fn spelled_wrong(error: lexopt::Error) -> Usage {
     }
 }
 
-fn check_provider(provider: Option<OsString>) -> Result<(), Usage> {
-    let list = PROVIDERS.join(", ");
-    let Some(provider) = provider else {
+fn provider_of(name: Option<OsString>) -> Result<Provider, Usage> {
+    let list = PROVIDERS.map(Provider::name).join(", ");
+    let Some(name) = name else {
         return Err(Usage::new(
             "no PROVIDER is given",
             format!("Name one first: {list}"),
         ));
     };
-    let provider = provider.to_string_lossy();
-    if provider == "back-office" {
-        Ok(())
-    } else if PROVIDERS.contains(&&*provider) {
-        Err(Usage::not_built_in(
-            &provider,
-            "The one that is: back-office",
-        ))
-    } else {
+    let named = |provider: &Provider| name == provider.name();
+    let provider = PROVIDERS.into_iter().find(named).ok_or_else(|| {
         // Not repeated: who forgets the provider may have written anything there.
-        Err(Usage::new(
+        Usage::new(
             "the PROVIDER is not one that is known",
             format!("Name one of these first: {list}"),
-        ))
+        )
+    })?;
+    if !provider.is_built_in() {
+        let built_in = PROVIDERS.into_iter().filter(|other| other.is_built_in());
+        let built_in: Vec<_> = built_in.map(Provider::name).collect();
+        let those = format!("Those that are: {}", built_in.join(", "));
+        return Err(Usage::not_built_in(provider.name(), those));
     }
+    Ok(provider)
 }
 
 // === impl Given ===
 
 impl Given {
-    fn get(&self, name: &str) -> Option<&str> {
-        let mut values = self.0.iter().rev().filter(|(given, _)| *given == name);
-        values.next().map(|(_, value)| value.as_str())
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).last()
     }
 
-    fn has(&self, name: &str) -> bool {
+    /// Returns the values of an option that may be repeated, in their order.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        let values = self.options.iter().filter(move |(given, _)| *given == name);
+        values.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
     fn check_fit(&self) -> Result<(), Usage> {
-        for (name, _) in &self.0 {
+        for (name, _) in &self.options {
             match known(name)?.fits {
-                Fits::All => {}
-                Fits::Only(whom) => {
+                Fits::Only(whom) if !whom.contains(&self.provider) => {
+                    let us = self.provider.name();
+                    let whom = listed(whom);
                     return Err(Usage::new(
-                        format!("--{name} does not apply to back-office: it is for {whom}"),
+                        format!("--{name} does not apply to {us}: it is for {whom}"),
                         "Leave it out.",
                     ));
                 }
+                Fits::All | Fits::Only(_) => {}
                 Fits::Later => {
                     return Err(Usage::not_built_in(
                         &format!("--{name}"),
@@ -253,22 +237,11 @@ impl Given {
                 }
             }
         }
-        match self.get("client") {
-            None | Some("hyper") => Ok(()),
-            Some(client @ ("reqwest" | "reqwest-middleware")) => Err(Usage::not_built_in(
-                &format!("--client {client}"),
-                "The one that is: --client hyper",
-            )),
-            Some(_) => Err(Usage::new(
-                "the value of --client is not one that is known",
-                "Write hyper, reqwest or reqwest-middleware.",
-            )),
-        }
+        Ok(())
     }
 
-    fn required(&self, name: &str, example: &str) -> Result<String, Usage> {
-        let value = self.get(name).map(str::to_owned);
-        value.ok_or_else(|| {
+    pub(crate) fn required(&self, name: &str, example: &str) -> Result<&str, Usage> {
+        self.get(name).ok_or_else(|| {
             Usage::new(
                 format!("--{name} is missing"),
                 format!("Add it, as in --{name} {example}"),
@@ -276,7 +249,7 @@ impl Given {
         })
     }
 
-    fn number(&self, name: &str, least: u64, default: u64) -> Result<u64, Usage> {
+    pub(crate) fn number(&self, name: &str, least: u64, default: u64) -> Result<u64, Usage> {
         let Some(text) = self.get(name) else {
             return Ok(default);
         };
@@ -294,7 +267,7 @@ impl Given {
         })
     }
 
-    fn millis(&self, name: &str, least: u64, default: u64) -> Result<Duration, Usage> {
+    pub(crate) fn millis(&self, name: &str, least: u64, default: u64) -> Result<Duration, Usage> {
         // Longer than anybody waits, and far from where clocks overflow.
         const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
         let millis = self.number(name, least, default)?;
@@ -302,46 +275,10 @@ impl Given {
     }
 }
 
-// === impl Args ===
-
-impl Args {
-    fn new(given: &Given) -> Result<Self, Usage> {
-        let body = match (given.get("body"), given.get("body-file")) {
-            (Some(_), Some(_)) => {
-                return Err(Usage::new(
-                    "--body and --body-file are both given",
-                    "Leave one of them out: a call has one body.",
-                ));
-            }
-            (Some(text), None) => Some(BodyFrom::Text(text.to_owned())),
-            (None, Some(file)) => Some(BodyFrom::File(file.into())),
-            (None, None) => None,
-        };
-        let renew_ahead = match given.get("renew-ahead") {
-            Some(_) => Some(given.millis("renew-ahead", 0, 0)?),
-            None => None,
-        };
-        Ok(Self {
-            base_url: given.required("base-url", "https://host.name")?,
-            path: given.required("path", "/api/v2/accounts")?,
-            ca: given.get("ca").map(PathBuf::from),
-            method: given.get("method").map(str::to_owned),
-            body,
-            content_type: given
-                .get("content-type")
-                .unwrap_or("application/json")
-                .into(),
-            stream_body: given.has("stream-body"),
-            renew_ahead,
-            json: given.has("json"),
-            plan: Plan {
-                requests: given.number("requests", 1, 1)?,
-                concurrency: usize::try_from(given.number("concurrency", 1, 1)?)
-                    .unwrap_or(usize::MAX),
-                every: given.millis("every", 0, 0)?,
-                timeout: given.millis("timeout", 1, 30_000)?,
-                sign_out: given.has("sign-out"),
-            },
-        })
+fn listed(providers: &[Provider]) -> String {
+    let names: Vec<_> = providers.iter().map(|provider| provider.name()).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
     }
 }

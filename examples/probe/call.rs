@@ -88,12 +88,12 @@ where
     }
 
     let begun = Instant::now();
-    let result = tokio::time::timeout(settings.timeout, exchange(service, request)).await;
+    let result = tokio::time::timeout(settings.plan.timeout, exchange(service, request)).await;
     let took = begun.elapsed();
     let (status, error) = match result {
         Ok(Ok((status, error))) => (Some(status), error),
         Ok(Err(error)) => (None, Some(Error::from_boxed(error))),
-        Err(_) => (None, Some(too_slow(settings.timeout))),
+        Err(_) => (None, Some(too_slow(settings.plan.timeout))),
     };
     Ended {
         call,

@@ -7,28 +7,31 @@
 //!     --base-url https://host.name --path /api/v2/accounts --requests 100 --concurrency 10
 //! ```
 //!
-//! `--help` tells all options. How the stack is built is in `stack.rs`; the rest is a command line
-//! around it.
+//! `--help` tells all options. How the stacks are built is in `stack.rs` and `providers/`; the rest is a
+//! command line around them.
 
 mod args;
 mod body;
 mod call;
 mod client;
 mod codes;
+mod environment;
 mod log;
 mod people;
+mod providers;
 mod report;
 mod run;
 mod settings;
 mod stack;
 mod tally;
+mod urls;
 mod usage;
 
 use std::process::ExitCode;
 
 use self::{
-    args::{Args, Request},
-    body::Chunks,
+    args::{Given, Request},
+    body::{Buffer, Chunks},
     report::Report,
     settings::Settings,
     stack::Stack,
@@ -46,15 +49,15 @@ fn main() -> ExitCode {
 }
 
 fn probe() -> Result<ExitCode, Usage> {
-    let args = match args::parse(std::env::args_os().skip(1))? {
+    let given = match args::parse(std::env::args_os().skip(1))? {
         Request::Help => {
             people::print(include_str!("help.txt"));
             return Ok(ExitCode::SUCCESS);
         }
-        Request::Probe(args) => args,
+        Request::Probe(given) => given,
     };
     log::start()?;
-    let settings = Settings::new(&args)?;
+    let settings = Settings::new(&given)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -64,27 +67,22 @@ fn probe() -> Result<ExitCode, Usage> {
                 "Is a limit on threads or open files in the way?",
             )
         })?;
-    let result = runtime.block_on(async {
-        if args.stream_body {
-            go(&args, settings, Stack::new::<Chunks>).await
-        } else {
-            go(&args, settings, Stack::new::<body::Buffer>).await
-        }
-    });
+    let result = runtime.block_on(go(&given, settings));
     // A prompt that nobody answered would keep it waiting, and the terminal without its echo.
     runtime.shutdown_background();
     codes::leave_terminal();
     result
 }
 
-async fn go(
-    args: &Args,
-    settings: Settings,
-    stack: impl FnOnce(Settings) -> Result<Stack, Usage>,
-) -> Result<ExitCode, Usage> {
-    let stack = stack(settings)?;
-    let mut report = Report::new(args.json, args.plan.requests);
-    let good = run::run(&args.plan, stack, &mut report).await;
+async fn go(given: &Given, settings: Settings) -> Result<ExitCode, Usage> {
+    let (plan, json) = (settings.plan.clone(), settings.json);
+    let stack = if settings.stream_body {
+        Stack::new::<Chunks>(given, settings)?
+    } else {
+        Stack::new::<Buffer>(given, settings)?
+    };
+    let mut report = Report::new(json, plan.requests);
+    let good = run::run(&plan, stack, &mut report).await;
     Ok(if good {
         ExitCode::SUCCESS
     } else {

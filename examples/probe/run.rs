@@ -15,8 +15,8 @@ use tokio::{
 use tower_reauth::{Event, Events, Session};
 
 use crate::{
-    args::Plan,
     report::{Report, full_text},
+    settings::Plan,
     stack::Stack,
     tally::Tally,
 };
@@ -79,7 +79,7 @@ pub(crate) async fn run(plan: &Plan, stack: Stack, report: &mut Report) -> bool 
     settle(&stack.session, &mut events, report, &mut tally, plan).await;
 
     let mut is_good = tally.is_good();
-    report.summary(&tally.summary(stack.traffic.confirms(), took));
+    report.summary(&tally.summary(stack.traffic.mfa_rounds(), took));
     if plan.sign_out {
         is_good &= sign_out(plan, &stack, report, &mut interrupts).await;
     }

@@ -1,18 +1,13 @@
-//! The settings, checked as far as that goes without the network: command line, environment, files.
+//! The settings that all providers have, checked as far as that goes without the network.
 
-use std::{net::IpAddr, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Uri};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use tower_reauth::SecretString;
 
-use crate::{
-    args::{Args, BodyFrom},
-    usage::Usage,
-};
+use crate::{args::Given, urls, usage::Usage};
 
-/// Everything that the stack is made of.
 pub(crate) struct Settings {
     pub(crate) base_url: String,
     /// What is called: the path below the base URL.
@@ -21,47 +16,93 @@ pub(crate) struct Settings {
     pub(crate) method: Method,
     pub(crate) body: Option<Bytes>,
     pub(crate) content_type: HeaderValue,
-    pub(crate) timeout: Duration,
+    pub(crate) stream_body: bool,
     pub(crate) renew_ahead: Option<Duration>,
-    pub(crate) username: SecretString,
-    pub(crate) password: SecretString,
+    pub(crate) json: bool,
+    pub(crate) plan: Plan,
+}
+
+/// How many calls, and when.
+#[derive(Clone)]
+pub(crate) struct Plan {
+    pub(crate) requests: u64,
+    pub(crate) concurrency: usize,
+    pub(crate) every: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) sign_out: bool,
 }
 
 impl Settings {
-    pub(crate) fn new(args: &Args) -> Result<Self, Usage> {
-        let method = method(args)?;
-        let body = match &args.body {
-            None => None,
-            Some(BodyFrom::Text(text)) => Some(Bytes::from(text.clone())),
-            Some(BodyFrom::File(file)) => Some(read(file)?.into()),
-        };
-        let content_type = HeaderValue::from_str(&args.content_type).map_err(|_| {
+    pub(crate) fn new(given: &Given) -> Result<Self, Usage> {
+        check_client(given)?;
+        let base_url = given.required("base-url", "https://host.name")?;
+        let path = given.provider.path(given)?;
+        let body = body(given)?;
+        let content_type = given.get("content-type").unwrap_or("application/json");
+        let content_type = HeaderValue::from_str(content_type).map_err(|_| {
             Usage::new(
                 "the value of --content-type cannot be sent as a header",
                 "Write it like --content-type text/plain",
             )
         })?;
+        let renew_ahead = match given.get("renew-ahead") {
+            Some(_) => Some(given.millis("renew-ahead", 0, 0)?),
+            None => None,
+        };
+        let ca = given.get("ca").map(Path::new);
+        let concurrency = given.number("concurrency", 1, 1)?;
+        let plan = Plan {
+            requests: given.number("requests", 1, 1)?,
+            concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
+            every: given.millis("every", 0, 0)?,
+            timeout: given.millis("timeout", 1, 30_000)?,
+            sign_out: given.has("sign-out"),
+        };
+        urls::check("base-url", base_url)?;
         Ok(Self {
-            uri: uri(&args.base_url, &args.path)?,
-            base_url: args.base_url.clone(),
-            extra_roots: args.ca.as_deref().map_or(Ok(Vec::new()), certificates)?,
-            method,
+            uri: urls::join(base_url, path)?,
+            base_url: base_url.to_owned(),
+            extra_roots: ca.map_or(Ok(Vec::new()), certificates)?,
+            method: method(given, body.is_some())?,
             body,
             content_type,
-            timeout: args.plan.timeout,
-            renew_ahead: args.renew_ahead,
-            username: secret("PROBE_USERNAME", "the e-mail address to sign in with")?,
-            password: secret("PROBE_PASSWORD", "the password")?,
+            stream_body: given.has("stream-body"),
+            renew_ahead,
+            json: given.has("json"),
+            plan,
         })
     }
 }
 
-fn method(args: &Args) -> Result<Method, Usage> {
-    let Some(text) = &args.method else {
-        return Ok(match args.body {
-            Some(_) => Method::POST,
-            None => Method::GET,
-        });
+fn check_client(given: &Given) -> Result<(), Usage> {
+    match given.get("client") {
+        None | Some("hyper") => Ok(()),
+        Some(client @ ("reqwest" | "reqwest-middleware")) => Err(Usage::not_built_in(
+            &format!("--client {client}"),
+            "The one that is: --client hyper",
+        )),
+        Some(_) => Err(Usage::new(
+            "the value of --client is not one that is known",
+            "Write hyper, reqwest or reqwest-middleware.",
+        )),
+    }
+}
+
+fn body(given: &Given) -> Result<Option<Bytes>, Usage> {
+    match (given.get("body"), given.get("body-file")) {
+        (Some(_), Some(_)) => Err(Usage::new(
+            "--body and --body-file are both given",
+            "Leave one of them out: a call has one body.",
+        )),
+        (Some(text), None) => Ok(Some(Bytes::from(text.to_owned()))),
+        (None, Some(file)) => read(Path::new(file)).map(|body| Some(body.into())),
+        (None, None) => Ok(None),
+    }
+}
+
+fn method(given: &Given, has_body: bool) -> Result<Method, Usage> {
+    let Some(text) = given.get("method") else {
+        return Ok(if has_body { Method::POST } else { Method::GET });
     };
     let wrong = || {
         Usage::new(
@@ -76,48 +117,6 @@ fn method(args: &Args) -> Result<Method, Usage> {
         return Err(wrong());
     }
     Ok(method)
-}
-
-/// Joins the base URL with the path. The provider checks the base URL once more, and closer.
-fn uri(base_url: &str, path: &str) -> Result<Uri, Usage> {
-    // Neither is repeated: somebody may have put a password into it.
-    let bad_base = || {
-        Usage::new(
-            "the value of --base-url is not a URL of the API",
-            "Write scheme, host and port, and the path prefix if there is one: https://host.name",
-        )
-    };
-    let base: Uri = base_url.parse().map_err(|_| bad_base())?;
-    let (Some(scheme), Some(host)) = (base.scheme_str(), base.host()) else {
-        return Err(bad_base());
-    };
-    if !matches!(scheme, "https" | "http") || base_url.contains(['@', '?', '#']) {
-        return Err(bad_base());
-    }
-    if scheme == "http" && !is_loopback(host) {
-        return Err(Usage::new(
-            "--base-url is plain http to another machine: whoever is on the way reads the password",
-            "Write https://; plain http is for 127.0.0.1, ::1 and localhost.",
-        ));
-    }
-    let slash = if path.starts_with('/') { "" } else { "/" };
-    let base_url = base_url.trim_end_matches('/');
-    let joined = format!("{base_url}{slash}{path}");
-    let uri = joined.parse().ok().filter(|_| !path.contains('#'));
-    uri.ok_or_else(|| {
-        Usage::new(
-            "the value of --path cannot be a part of a URL",
-            "Write it like /api/v2/accounts?page=1, and anything special as %20.",
-        )
-    })
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || address
-            .parse()
-            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Usage> {
@@ -138,18 +137,4 @@ fn read(file: &Path) -> Result<Vec<u8>, Usage> {
             "Name a file that is there and may be read.",
         )
     })
-}
-
-fn secret(name: &str, what: &str) -> Result<SecretString, Usage> {
-    match std::env::var(name) {
-        Ok(value) if !value.is_empty() => Ok(value.into()),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Usage::new(
-            format!("{name} is not UTF-8"),
-            format!("Set it to {what}, in UTF-8."),
-        )),
-        _ => Err(Usage::new(
-            format!("{name} is not set"),
-            format!("Set this environment variable to {what}."),
-        )),
-    }
 }
