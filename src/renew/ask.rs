@@ -112,6 +112,9 @@ impl<C: Credential> Renewer<C> {
 
         let renewal = Renewal {
             reason,
+            accepted: current
+                .as_ref()
+                .is_some_and(|entry| self.is_accepted(entry.generation)),
             generation: current.as_ref().map(|entry| entry.generation),
             previous: current.map(|entry| entry.credential.clone()),
             challenge,

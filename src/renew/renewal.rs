@@ -46,6 +46,7 @@ pub struct Renewal<C = Token> {
     pub(crate) previous: Option<C>,
     pub(crate) generation: Option<u64>,
     pub(crate) challenge: Option<Box<str>>,
+    pub(crate) accepted: bool,
     /// What is waited for its result.
     pub(super) flight: Option<Arc<Flight<C>>>,
 }
@@ -82,6 +83,7 @@ impl<C> Renewal<C> {
             previous: None,
             generation: None,
             challenge: None,
+            accepted: false,
             flight: None,
         }
     }
@@ -90,6 +92,13 @@ impl<C> Renewal<C> {
     #[must_use]
     pub fn with_previous(mut self, previous: C) -> Self {
         self.previous = Some(previous);
+        self
+    }
+
+    /// Says that the server has accepted the token that is to be replaced.
+    #[must_use]
+    pub fn with_accepted(mut self) -> Self {
+        self.accepted = true;
         self
     }
 
@@ -110,6 +119,18 @@ impl<C> Renewal<C> {
     #[must_use]
     pub fn generation(&self) -> Option<u64> {
         self.generation
+    }
+
+    /// Whether the server is known to have accepted the token that is to be replaced, in answer to
+    /// some request before.
+    ///
+    /// A token that was refused though it was never accepted says more about the account than about
+    /// the token: another may be refused as well. Only
+    /// [`RefreshLayer`](crate::layers::RefreshLayer) looks, and a session that begins with a token
+    /// from elsewhere does not know.
+    #[must_use]
+    pub fn was_accepted(&self) -> bool {
+        self.accepted
     }
 
     /// Returns the server's challenge (the values of `WWW-Authenticate`, joined by commas), where

@@ -136,6 +136,11 @@ impl<C: Credential> Renewer<C> {
         }
     }
 
+    /// Whether the server is known to have accepted `generation`, or a newer one.
+    pub(crate) fn is_accepted(&self, generation: u64) -> bool {
+        generation <= self.shared.proven.load(Ordering::Relaxed)
+    }
+
     /// Stores `credential` as the newest; the result of a flight begun before is dropped.
     pub(crate) fn set(&self, credential: C) -> u64 {
         let life = self.life_of(&credential);

@@ -4,11 +4,13 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderName;
 use tower::{ServiceExt, util::BoxCloneService};
 use tower_service::Service;
 
 use super::{
     Session, SignOut,
+    handle::Inner,
     store::{self, Link, StoreLayer},
 };
 use crate::{
@@ -27,6 +29,8 @@ use crate::{
 /// | [`flight_timeout`](Self::flight_timeout) | 30 s |
 /// | [`token`](Self::token) | none: the first request signs in |
 /// | [`sign_out_service`](Self::sign_out_service) | none: signing out forgets the token here only |
+/// | [`retired_header`](Self::retired_header) | none |
+/// | [`refused_again`](Self::refused_again) | none: a `401` that a new token did not mend is the caller's as it is |
 /// | [`store`](Self::store) | none: the token lives in this process |
 /// | [`clock`](Self::clock) | [`SystemClock`] |
 #[must_use = "a builder does nothing until it is built"]
@@ -38,6 +42,8 @@ pub struct SessionBuilder {
     relative: bool,
     token: Option<Token>,
     store: Option<StoreLayer>,
+    retired: Vec<HeaderName>,
+    refused_again: Option<Error>,
     clock: Arc<dyn Clock>,
     settings: Settings,
 }
@@ -87,6 +93,8 @@ impl SessionBuilder {
             relative: false,
             token: None,
             store: None,
+            retired: Vec::new(),
+            refused_again: None,
             clock: Arc::new(SystemClock::new()),
             settings: Settings {
                 renew_ahead: None,
@@ -151,6 +159,25 @@ impl SessionBuilder {
         self
     }
 
+    /// Takes `name` out of every request that gets the token, whoever has put it there.
+    ///
+    /// For an API whose credential has moved to another header, and which refuses requests that
+    /// still carry the old one. A token that is itself [placed](crate::Placement::header) in `name`
+    /// is sent there. Call it again for further headers.
+    pub fn retired_header(mut self, name: HeaderName) -> Self {
+        self.retired.push(name);
+        self
+    }
+
+    /// Sets the error that explains a `401` to a token that was fetched just now, because the one
+    /// before was refused as well. It is put into the extensions of the response.
+    ///
+    /// For an API that says `401` when the account is not allowed in, with whatever token.
+    pub fn refused_again(mut self, error: Error) -> Self {
+        self.refused_again = Some(error);
+        self
+    }
+
     /// Shares the token with other processes and later runs, by way of a [store](crate::store).
     ///
     /// The first request takes over what is there, if that still lives; renewals are made under the
@@ -184,7 +211,14 @@ impl SessionBuilder {
         if let Some(link) = &link {
             link.serve(renewer.downgrade());
         }
-        Ok(Session::new(renewer, origins, self.sign_outs, link))
+        Ok(Session::from_inner(Inner {
+            renewer,
+            origins,
+            sign_outs: self.sign_outs,
+            link,
+            retired: self.retired.into(),
+            refused_again: self.refused_again,
+        }))
     }
 }
 

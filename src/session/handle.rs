@@ -1,5 +1,6 @@
 use std::{fmt, sync::Arc};
 
+use http::HeaderName;
 use tower_service::Service;
 
 use super::{Events, SessionBuilder, builder::Shareable, store::Link};
@@ -42,11 +43,13 @@ pub struct Session {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    renewer: Renewer<Token>,
-    origins: Origins,
-    sign_outs: Option<Shareable<SignOut, ()>>,
-    link: Option<Arc<Link>>,
+pub(super) struct Inner {
+    pub(super) renewer: Renewer<Token>,
+    pub(super) origins: Origins,
+    pub(super) sign_outs: Option<Shareable<SignOut, ()>>,
+    pub(super) link: Option<Arc<Link>>,
+    pub(super) retired: Box<[HeaderName]>,
+    pub(super) refused_again: Option<Error>,
 }
 
 /// The token in use, with its generation.
@@ -92,18 +95,7 @@ impl Session {
         SessionBuilder::new(tokens)
     }
 
-    pub(super) fn new(
-        renewer: Renewer<Token>,
-        origins: Origins,
-        sign_outs: Option<Shareable<SignOut, ()>>,
-        link: Option<Arc<Link>>,
-    ) -> Self {
-        let inner = Inner {
-            renewer,
-            origins,
-            sign_outs,
-            link,
-        };
+    pub(super) fn from_inner(inner: Inner) -> Self {
         Self {
             inner: Arc::new(inner),
         }
@@ -259,6 +251,16 @@ impl Session {
 
     pub(crate) fn origins(&self) -> &Origins {
         &self.inner.origins
+    }
+
+    /// Headers that no request of ours carries any more, unless the token is placed there.
+    pub(crate) fn retired_headers(&self) -> &[HeaderName] {
+        &self.inner.retired
+    }
+
+    /// What explains a `401` to a token that was fetched because of a `401`.
+    pub(crate) fn refused_again(&self) -> Option<&Error> {
+        self.inner.refused_again.as_ref()
     }
 
     pub(crate) fn usable(&self, exact: bool) -> Usable<Token> {

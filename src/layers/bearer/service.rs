@@ -116,13 +116,17 @@ impl<S: fmt::Debug> fmt::Debug for Bearer<S> {
     }
 }
 
-/// Puts the token into the request; a value that was there is replaced.
+/// Puts the token into the request; a value that was there is replaced, and headers that are
+/// retired are taken out.
 pub(super) fn sign<B>(
     request: &mut Request<B>,
     session: &Session,
     entry: &Arc<Entry<Token>>,
 ) -> Signature {
     let renewer = session.renewer();
+    for name in session.retired_headers() {
+        request.headers_mut().remove(name);
+    }
     let (name, value) = entry.credential.header();
     let value = copies::of_this_thread(renewer.newest(), entry.generation, value);
     request.headers_mut().insert(name, value);

@@ -185,6 +185,8 @@ where
                     let claims = this.recovery.claims(attempt, &head);
                     let resending = claims.without(*this.answered);
                     let readers = claims.which_are_in(this.recovery.readers());
+                    let spent = claims.without(resending).without(readers);
+                    this.recovery.refused_again_at(spent, attempt, &mut head);
                     if resending.is_empty() {
                         this.kept.free();
                     } else {

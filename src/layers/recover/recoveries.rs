@@ -32,6 +32,15 @@ pub trait Recoveries: Sealed {
     #[doc(hidden)]
     fn readers(&self) -> Places;
 
+    /// Lets those in `places` look at a challenge that is the caller's.
+    #[doc(hidden)]
+    fn refused_again_at(
+        &self,
+        places: Places,
+        attempt: &Self::Attempt,
+        response: &mut response::Parts,
+    );
+
     /// Lets the one at `place` recover.
     #[doc(hidden)]
     fn recover_at(&self, place: u32, challenge: Challenge<Self::Attempt>) -> BoxFuture<Outcome>;
@@ -127,6 +136,17 @@ impl<P: Recovery> Recoveries for P {
         Places::one_if(self.reads_body())
     }
 
+    fn refused_again_at(
+        &self,
+        places: Places,
+        attempt: &Self::Attempt,
+        response: &mut response::Parts,
+    ) {
+        if places.has(0) {
+            self.refused_again(attempt, response);
+        }
+    }
+
     fn recover_at(&self, _: u32, challenge: Challenge<Self::Attempt>) -> BoxFuture<Outcome> {
         self.recover(challenge)
     }
@@ -169,6 +189,17 @@ impl<A: Recoveries, B: Recoveries> Recoveries for (A, B) {
     fn readers(&self) -> Places {
         let second = self.1.readers();
         self.0.readers().and(second.moved_up(A::COUNT))
+    }
+
+    fn refused_again_at(
+        &self,
+        places: Places,
+        attempt: &Self::Attempt,
+        response: &mut response::Parts,
+    ) {
+        self.0.refused_again_at(places, &attempt.0, response);
+        let places = places.moved_down(A::COUNT);
+        self.1.refused_again_at(places, &attempt.1, response);
     }
 
     fn recover_at(&self, place: u32, challenge: Challenge<Self::Attempt>) -> BoxFuture<Outcome> {

@@ -44,6 +44,15 @@ pub trait Recovery {
         false
     }
 
+    /// Looks at a challenge that is the caller's, because this recovery has had the request sent
+    /// again already. It may put into the response's extensions why. By default it does nothing.
+    ///
+    /// Not called where [`reads_body`](Self::reads_body) says that
+    /// [`recover`](Self::recover) sees such challenges as well.
+    fn refused_again(&self, attempt: &Self::Attempt, response: &mut response::Parts) {
+        let _ = (attempt, response);
+    }
+
     /// Recovers from a challenge.
     ///
     /// Where the request is not sent again nobody waits for the future: it is polled once, so that

@@ -3,7 +3,8 @@
 //! It stands around [`bearer`](super::bearer), which notes in a `401` which token it refuses.
 //! However many requests are refused with one token, it is renewed once; a `401` for an older
 //! token renews nothing, and the request is sent again at once with the newer one. The request is
-//! sent again once: a second `401` is the caller's.
+//! sent again once: a second `401` is the caller's, with the error in its extensions that the
+//! session has [for that](crate::SessionBuilder::refused_again).
 //!
 //! A `401` is taken for "the token is no good" if its `WWW-Authenticate` gives no reason, or
 //! `error="invalid_token"` (RFC 6750 section 3.1). `insufficient_scope` and other errors are not

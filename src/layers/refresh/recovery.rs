@@ -71,6 +71,15 @@ impl Recovery for RefreshRecovery {
         false
     }
 
+    fn refused_again(&self, _: &Self::Attempt, response: &mut response::Parts) {
+        let is_fresh = |generation| !self.session.renewer().is_accepted(generation);
+        if let Some(error) = self.session.refused_again()
+            && self.refused(response).is_some_and(is_fresh)
+        {
+            response.extensions.insert(error.clone());
+        }
+    }
+
     fn recover(&self, challenge: Challenge<Self::Attempt>) -> BoxFuture<Outcome> {
         let response = challenge.response();
         let Some(generation) = self.refused(response) else {
