@@ -13,6 +13,7 @@ use crate::{
     providers::common::{
         advice,
         dates::{self, Nanos},
+        json,
     },
     token::check_refresh_token,
 };
@@ -260,23 +261,8 @@ fn access(
 
 /// Reads the object that an answer begins with.
 fn read<'a>(body: &'a [u8], what: &str) -> Result<Fields<'a>, Error> {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    Fields::first_of(body).map_err(|error| {
-        // serde_json's own text can quote the body.
-        let (line, column) = (error.line(), error.column());
-        let why = match body.trim_ascii_start() {
-            [] => "it is empty".into(),
-            [b'<', ..] => "it is a web page; is the base URL that of the API?".into(),
-            [b'[', ..] => "it is a list and not an object".into(),
-            _ if error.is_data() => {
-                format!("it is not what was asked for, from line {line} column {column} on")
-            }
-            _ if error.is_eof() => format!("it breaks off at line {line} column {column}"),
-            _ => format!("it is not JSON, from line {line} column {column} on"),
-        };
-        let message = format!("the answer to the {what} could not be understood: {why}");
-        Error::with_message(ErrorKind::Protocol, message)
-    })
+    let body = json::without_mark(body);
+    Fields::first_of(body).map_err(|error| json::unreadable(body, what, &error))
 }
 
 fn warnings(fields: &Fields<'_>) -> Vec<&'static str> {

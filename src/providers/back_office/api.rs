@@ -33,14 +33,6 @@ pub(super) struct Limits {
     pub(super) refresh: Attempts,
 }
 
-/// A lock-out: until then nothing is sent.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Blocked {
-    /// [`ErrorKind::RateLimited`] or [`ErrorKind::Locked`].
-    kind: ErrorKind,
-    until: Duration,
-}
-
 /// Why a request brought nothing.
 pub(super) enum Failure {
     /// The server said so, with this status.
@@ -114,7 +106,7 @@ impl Inner {
         let Some(attempts) = self.attempts(endpoint) else {
             return Ok(());
         };
-        self.not_blocked(endpoint)?;
+        self.lockout.check(&*self.clock, endpoint.name())?;
         attempts
             .check()
             .map_err(|wait| used_up(endpoint, attempts, wait))
@@ -144,7 +136,7 @@ impl Inner {
         let Some(attempts) = self.attempts(endpoint) else {
             return Ok(None);
         };
-        self.not_blocked(endpoint)?;
+        self.lockout.check(&*self.clock, endpoint.name())?;
         attempts
             .acquire(self.settings.request_timeout)
             .map(Some)
@@ -160,34 +152,6 @@ impl Inner {
         }
     }
 
-    fn not_blocked(&self, endpoint: Endpoint) -> Result<(), Error> {
-        let blocked = *self.blocked();
-        let Some(Blocked { kind, until }) = blocked else {
-            return Ok(());
-        };
-        let left = until.saturating_sub(self.clock.monotonic());
-        if left.is_zero() {
-            return Ok(());
-        }
-        let message = format!(
-            "the server has blocked further attempts, so the {} was not sent",
-            endpoint.name()
-        );
-        Err(Error::with_message(kind, message).retry_after(left))
-    }
-
-    fn block(&self, kind: ErrorKind, wait: Duration) {
-        let until = self.clock.monotonic().saturating_add(wait);
-        let mut blocked = self.blocked();
-        if blocked.is_none_or(|blocked| blocked.until <= until) {
-            *blocked = Some(Blocked { kind, until });
-        }
-    }
-
-    fn blocked(&self) -> MutexGuard<'_, Option<Blocked>> {
-        self.blocked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Makes the error for an answer that is a failure, and begins a lock-out if it says so.
     fn failure(&self, answer: &Answer<'_>, kind: ErrorKind, secrets: &Secrets) -> Error {
         let wait = retry_after(answer.headers, dates::wall(self.clock.wall()), kind);
@@ -195,7 +159,7 @@ impl Inner {
             ErrorKind::RateLimited | ErrorKind::Locked => {
                 let wait = wait.unwrap_or(self.settings.lockout);
                 if self.attempts(answer.endpoint).is_some() {
-                    self.block(kind, wait);
+                    self.lockout.begin(&*self.clock, kind, wait);
                 }
                 Some(wait)
             }

@@ -316,7 +316,7 @@ impl BackOfficeBuilder {
             },
             clock: self.clock,
             limits,
-            blocked: Default::default(),
+            lockout: Default::default(),
             lineage: Default::default(),
             refreshing: Default::default(),
             signing_in: Default::default(),

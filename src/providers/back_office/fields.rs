@@ -9,6 +9,8 @@ use serde::{
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use crate::providers::common::json;
+
 /// The fields that mean something, of all objects in all answers.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(field_identifier)]
@@ -66,8 +68,7 @@ impl<'a> Fields<'a> {
 
     /// Returns what was sent as `name`, if it is a text.
     pub(super) fn text(&self, name: Name) -> Option<Zeroizing<String>> {
-        let text: String = serde_json::from_str(self.get(name)?.get()).ok()?;
-        Some(Zeroizing::new(text))
+        json::text(self.get(name)?)
     }
 }
 

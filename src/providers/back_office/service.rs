@@ -14,17 +14,14 @@ use secrecy::ExposeSecret;
 use tower::util::BoxCloneSyncService;
 use tower_service::Service;
 
-use super::{
-    BackOfficeBuilder,
-    api::{Blocked, Limits},
-    builder::Settings,
-};
+use super::{BackOfficeBuilder, api::Limits, builder::Settings};
 use crate::{
     BoxError, Clock, Code, CodeRequest, Error, Renewal, Renewed, Session, SessionBuilder, SignOut,
     Token,
     providers::common::{
         exchange::{self, Client},
         lineage::Lineage,
+        lockout::Lockout,
     },
     store::StoreKey,
 };
@@ -45,7 +42,7 @@ pub(super) struct Inner {
     pub(super) settings: Settings,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) limits: Limits,
-    pub(super) blocked: Mutex<Option<Blocked>>,
+    pub(super) lockout: Lockout,
     pub(super) lineage: Mutex<Lineage>,
     /// Held while a refresh token is presented: never the same one twice at once.
     pub(super) refreshing: tokio::sync::Mutex<()>,

@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
+use super::json;
 use crate::{BoxError, InvalidToken, Token};
 
 /// The longest text that is repeated, in characters.
@@ -85,16 +86,25 @@ impl fmt::Debug for Secrets {
 /// Takes `message`, `error` and `errors` out of the body of a failure: all of it, or nothing if
 /// any of it might repeat a secret.
 pub(crate) fn from_body(body: &[u8], secrets: &Secrets) -> Option<String> {
-    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
-    let mut value: Value = serde_json::from_slice(body).ok()?;
+    let mut value: Value = serde_json::from_slice(json::without_mark(body)).ok()?;
+    let fields = ["message", "error", "errors"];
+    let said = quoted(
+        fields.into_iter().filter_map(|field| value.get(field)),
+        secrets,
+    );
+    wipe(&mut value);
+    said
+}
+
+/// Returns the texts in `values`: all of them, or nothing if any of them might repeat a secret.
+pub(crate) fn quoted<'a>(
+    values: impl IntoIterator<Item = &'a Value>,
+    secrets: &Secrets,
+) -> Option<String> {
     let mut texts = Vec::new();
-    let is_good = ["message", "error", "errors"]
-        .into_iter()
-        .filter_map(|field| value.get(field))
-        .all(|value| collect(value, &mut texts));
+    let is_good = values.into_iter().all(|value| collect(value, &mut texts));
     let joined = texts.join("; ");
     let is_good = is_good && joined.len() <= LONGEST && !secrets.are_in(&joined);
-    wipe(&mut value);
     (is_good && !joined.is_empty()).then_some(joined)
 }
 
@@ -200,7 +210,7 @@ fn collect(value: &Value, texts: &mut Vec<String>) -> bool {
 }
 
 /// The body may repeat what was sent, so the copy that parsing made is wiped.
-fn wipe(value: &mut Value) {
+pub(crate) fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
         Value::Array(items) => items.iter_mut().for_each(wipe),
