@@ -76,6 +76,7 @@
 //! | --- | --- |
 //! | `back-office` | sign-in for the Back Office API (B2Core): `providers::back_office` |
 //! | `file-store` | tokens in a file that processes share: `stores::FileStore` |
+//! | `redis-store` | tokens in Redis or Valkey, for the processes of many machines: `stores::RedisStore` |
 //! | `tracing` | log lines for sign-ins, renewals and failures, with the `tracing` crate |
 //! | `testing` | simulators on loopback ports and a clock that obeys: `testing` |
 //! | `full` | all of the above but `testing` |

@@ -52,6 +52,7 @@ impl Written {
         }
     }
 
+    #[cfg(feature = "file-store")]
     pub(super) fn version(&self) -> u64 {
         self.version
     }

@@ -2,5 +2,6 @@
 
 pub mod back_office;
 mod clock;
+pub mod store_conformance;
 
 pub use self::clock::FakeClock;

@@ -28,7 +28,7 @@ pub type Changes = Pin<Box<dyn Stream<Item = ()> + Send>>;
 ///   "there is none".
 /// - No error, log line or `Debug` shows a token.
 ///
-/// With the feature `testing` there is a suite that checks all this: `testing::store_conformance`.
+/// With the feature `testing` there is a suite that checks all this: `testing::store_conformance::check`.
 ///
 /// # Cancel safety
 ///
@@ -51,6 +51,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 
     /// Returns a stream with an item whenever what is under `key` may have changed. It may miss
     /// changes that others overtake, and may give too many items; it must not miss the last.
+    ///
+    /// It is called within a tokio runtime, and may use it.
     fn changes(&self, key: &StoreKey) -> Changes;
 }
 

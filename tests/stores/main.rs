@@ -1,0 +1,5 @@
+//! The stores keep what every store must, on real files and a real Redis.
+
+mod conformance;
+mod redis;
+mod server;
