@@ -2,6 +2,10 @@
 
 pub mod back_office;
 mod clock;
+mod server;
 pub mod store_conformance;
 
-pub use self::clock::FakeClock;
+pub use self::{
+    clock::FakeClock,
+    server::{Fault, Upload},
+};

@@ -1,13 +1,13 @@
 //! How answers are written.
 
-use http::{HeaderName, Response, StatusCode, header};
+use http::{HeaderName, Response};
 use serde_json::{Map, Value, json};
 
 use super::{
     DateFormat, Fault,
-    body::Reply,
     sessions::{Challenge, Issued, Pair},
 };
+use crate::testing::server::{Reply, json_text};
 
 /// The form of the body that tells of an error. The documentation shows none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -161,33 +161,6 @@ impl Shape {
     }
 }
 
-/// Makes an answer. A status or header that cannot be sent becomes a 500 that says so.
-pub(super) fn respond<N, V>(
-    status: u16,
-    headers: impl IntoIterator<Item = (N, V)>,
-    body: Reply,
-) -> Response<Reply>
-where
-    N: AsRef<[u8]>,
-    V: AsRef<[u8]>,
-{
-    let mut response = Response::builder().status(status);
-    for (name, value) in headers {
-        response = response.header(name.as_ref(), value.as_ref());
-    }
-    response.body(body).unwrap_or_else(|_| {
-        let mut response = Response::new(Reply::new("the status or a header is not valid in HTTP"));
-        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        response
-    })
-}
-
 pub(super) fn ok(body: &Value) -> Response<Reply> {
     json_text(200, body.to_string())
-}
-
-/// Makes an answer of `text`, which is JSON or meant to look so; without text, one without type.
-pub(super) fn json_text(status: u16, text: String) -> Response<Reply> {
-    let kind = (!text.is_empty()).then_some((header::CONTENT_TYPE, "application/json"));
-    respond(status, kind, Reply::new(text))
 }

@@ -5,33 +5,33 @@ use http::{Response, request::Parts};
 use super::{
     Endpoint, Fault,
     answer::{self, Details, Refusal},
-    body::Reply,
     sessions::{Pair, Presented, Unconfirmed},
     state::{Shared, State},
     strict::{self, Breach, Confirm, Refresh, SignIn},
 };
+use crate::testing::server::{Reply, bearer};
 
 pub(super) fn process(
     shared: &Shared,
     endpoint: Endpoint,
     head: &Parts,
     body: &[u8],
-    fault: Option<&Fault>,
+    odd: Option<&Fault>,
 ) -> Result<Response<Reply>, Refusal> {
     let mut guard = shared.state();
     let state = &mut *guard;
     let answered = match endpoint {
         Endpoint::SignIn => {
-            let request = read(state, endpoint, strict::read(body))?;
-            sign_in(shared, state, &request, fault)
+            let request = read(shared, endpoint, strict::read(body))?;
+            sign_in(shared, state, &request, odd)
         }
         Endpoint::Confirm => {
-            let request = read(state, endpoint, strict::read(body))?;
-            confirm(shared, state, &request, fault)
+            let request = read(shared, endpoint, strict::read(body))?;
+            confirm(shared, state, &request, odd)
         }
         Endpoint::Refresh => {
-            let request = read(state, endpoint, strict::read(body))?;
-            refresh(shared, state, &request, fault)
+            let request = read(shared, endpoint, strict::read(body))?;
+            refresh(shared, state, &request, odd)
         }
         Endpoint::SignOut | Endpoint::Api => sign_out(shared, state, head, body),
     }?;
@@ -39,8 +39,8 @@ pub(super) fn process(
     Ok(answered)
 }
 
-fn read<T>(state: &mut State, endpoint: Endpoint, body: Result<T, Breach>) -> Result<T, Refusal> {
-    body.map_err(|breach| state.refuse(endpoint, breach))
+fn read<T>(shared: &Shared, endpoint: Endpoint, body: Result<T, Breach>) -> Result<T, Refusal> {
+    body.map_err(|breach| shared.breached(endpoint, breach))
 }
 
 fn sign_in(
@@ -49,7 +49,7 @@ fn sign_in(
     request: &SignIn,
     fault: Option<&Fault>,
 ) -> Result<Response<Reply>, Refusal> {
-    let now = shared.now();
+    let now = shared.desk.now();
     if state.accounts.get(&request.email) != Some(&request.password) {
         // The same for an unknown address, as it gives nothing away.
         let refusal = Refusal::new(
@@ -70,8 +70,7 @@ fn sign_in(
     let details = if challenged {
         let life = shared.settings.two_factor_lifetime;
         let challenge = state.sessions.challenge(&request.email, life, now);
-        state.mail.send(&request.email, challenge.code.clone());
-        shared.mailed.notify_waiters();
+        shared.mail.send(&request.email, challenge.code.clone());
         Details::Given(challenge)
     } else if flag {
         Details::Null
@@ -96,9 +95,10 @@ fn confirm(
 ) -> Result<Response<Reply>, Refusal> {
     let settings = &shared.settings;
     let (token, code) = (&request.token, &request.code);
-    let confirmed = state
-        .sessions
-        .confirm(token, code, settings.flow_dies_after, shared.now());
+    let confirmed =
+        state
+            .sessions
+            .confirm(token, code, settings.flow_dies_after, shared.desk.now());
     let email = confirmed.map_err(|why| {
         let status = match why {
             Unconfirmed::WrongCode => settings.wrong_code,
@@ -118,20 +118,22 @@ fn refresh(
     request: &Refresh,
     fault: Option<&Fault>,
 ) -> Result<Response<Reply>, Refusal> {
-    let now = shared.now();
+    let now = shared.desk.now();
     let session = match state.sessions.present_refresh(&request.token, now) {
         Presented::Valid(session) => session,
         refused => {
             match refused {
                 Presented::Reused => {
                     state.counts.reused_refresh_tokens += 1;
-                    state.violate(Endpoint::Refresh, "a spent refresh token is used again");
+                    shared
+                        .desk
+                        .violate(Endpoint::Refresh, "a spent refresh token is used again");
                 }
                 Presented::Dead { again } => {
                     state.counts.dead_refresh_tokens += 1;
                     if again {
                         let sentence = "a dead refresh token is used again after its refusal";
-                        state.violate(Endpoint::Refresh, sentence);
+                        shared.desk.violate(Endpoint::Refresh, sentence);
                     }
                 }
                 Presented::Unknown => state.counts.unknown_tokens += 1,
@@ -165,10 +167,10 @@ fn sign_out(
 ) -> Result<Response<Reply>, Refusal> {
     if !body.is_empty() {
         let breach = (400, "a body is sent where none belongs".to_owned());
-        return Err(state.refuse(Endpoint::SignOut, breach));
+        return Err(shared.breached(Endpoint::SignOut, breach));
     }
-    let token = strict::bearer(&head.headers);
-    let presented = token.map(|token| state.sessions.present_access(token, shared.now()));
+    let token = bearer(&head.headers);
+    let presented = token.map(|token| state.sessions.present_access(token, shared.desk.now()));
     match presented {
         Some(Presented::Valid(session)) => {
             if shared.settings.sign_out_ends_refresh {
@@ -195,7 +197,7 @@ pub(super) fn start(
 ) -> Pair {
     let session = state.sessions.start(email);
     let lives = shared.lifetimes(state, fault);
-    let pair = state.sessions.issue(&session, lives, shared.now());
+    let pair = state.sessions.issue(&session, lives, shared.desk.now());
     state.counts.tokens_issued += u64::from(pair.access.is_some());
     pair
 }

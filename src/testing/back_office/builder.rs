@@ -7,19 +7,17 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Notify;
-
 use super::{
     DateFormat, ErrorShape, Limits, RetryAfter, Simulator,
-    counts::Uploads,
-    fault::Faults,
     limits::Limiter,
-    mail::Mail,
     sessions::Sessions,
     settings::Settings,
     state::{Shared, State},
 };
-use crate::{Clock, SystemClock};
+use crate::{
+    Clock, SystemClock,
+    testing::server::{Desk, Mail},
+};
 
 /// A builder of a [`Simulator`].
 ///
@@ -260,20 +258,16 @@ impl Builder {
         }
         Simulator::start(Shared {
             settings: self.settings,
-            clock: self.clock,
+            desk: Desk::new(self.clock),
             state: Mutex::new(State {
                 accounts: self.accounts,
                 two_factor: self.two_factor,
                 access_lifetime: self.access_lifetime,
                 limiter: Limiter::new(self.limits, self.lockout),
                 sessions: Sessions::default(),
-                mail: Mail::default(),
-                faults: Faults::default(),
                 counts: super::Counts::default(),
-                violations: Vec::new(),
-                uploads: Uploads::default(),
             }),
-            mailed: Notify::new(),
+            mail: Mail::default(),
         })
         .await
     }

@@ -1,8 +1,5 @@
 //! What the simulator has seen.
 
-use bytes::Bytes;
-use http::{HeaderMap, Method};
-
 use super::Endpoint;
 
 /// How often things happened since the simulator started: a snapshot.
@@ -57,29 +54,6 @@ pub struct Counts {
     pub open_connections: u64,
 }
 
-/// A request with a body that the API has accepted.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Upload {
-    /// The method.
-    pub method: Method,
-    /// The path and the query.
-    pub path: String,
-    /// The headers, without `Authorization`.
-    pub headers: HeaderMap,
-    /// The body, byte for byte.
-    pub body: Bytes,
-    /// The trailers, if any came.
-    pub trailers: Option<HeaderMap>,
-}
-
-/// The newest uploads, bounded in number and in bytes.
-#[derive(Default)]
-pub(super) struct Uploads {
-    kept: std::collections::VecDeque<Upload>,
-    bytes: usize,
-}
-
 // === impl Counts ===
 
 impl Counts {
@@ -101,27 +75,5 @@ impl Counts {
             Endpoint::SignOut => &mut self.sign_outs_ok,
             Endpoint::Api => &mut self.api_ok,
         } += 1;
-    }
-}
-
-// === impl Uploads ===
-
-impl Uploads {
-    const MOST: usize = 1024;
-    const MOST_BYTES: usize = 64 << 20;
-
-    pub(super) fn push(&mut self, upload: Upload) {
-        self.bytes += upload.body.len();
-        self.kept.push_back(upload);
-        while self.kept.len() > Self::MOST || self.bytes > Self::MOST_BYTES {
-            let Some(oldest) = self.kept.pop_front() else {
-                break;
-            };
-            self.bytes -= oldest.body.len();
-        }
-    }
-
-    pub(super) fn to_vec(&self) -> Vec<Upload> {
-        self.kept.iter().cloned().collect()
     }
 }

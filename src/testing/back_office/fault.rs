@@ -1,8 +1,9 @@
 //! What can be made to go wrong.
 
-use std::{collections::VecDeque, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
 use super::DateFormat;
+use crate::testing::{Fault as Shared, server::Cue};
 
 /// A part of the API that is counted, limited and made to fail on its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,12 +108,6 @@ pub enum Fault {
     TokensAndDetails(bool),
 }
 
-/// The faults that wait for their requests, per endpoint.
-#[derive(Default)]
-pub(super) struct Faults {
-    queues: [VecDeque<Fault>; 5],
-}
-
 // === impl Endpoint ===
 
 impl Endpoint {
@@ -144,18 +139,45 @@ impl fmt::Display for Endpoint {
     }
 }
 
-// === impl Faults ===
+// === impl Fault ===
 
-impl Faults {
-    pub(super) fn push(&mut self, endpoint: Endpoint, fault: Fault) {
-        self.queues[endpoint as usize].push_back(fault);
-    }
-
-    pub(super) fn pop(&mut self, endpoint: Endpoint) -> Option<Fault> {
-        self.queues[endpoint as usize].pop_front()
-    }
-
-    pub(super) fn left(&self, endpoint: Endpoint) -> usize {
-        self.queues[endpoint as usize].len()
+/// What is queued: what every service can get wrong, or what only this one can.
+impl From<Fault> for Cue<Fault> {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(match fault {
+            Fault::Delay(wait) => Shared::Delay(wait),
+            Fault::Status(status) => Shared::Status(status),
+            Fault::Answer {
+                status,
+                headers,
+                body,
+            } => Shared::Answer {
+                status,
+                headers,
+                body: body.into(),
+            },
+            Fault::Redirect { status, location } => Shared::Redirect { status, location },
+            Fault::Challenge(challenge) => Shared::Challenge(challenge),
+            Fault::Html => Shared::Html,
+            Fault::Malformed => Shared::Malformed,
+            Fault::Endless(status) => Shared::Endless(status),
+            Fault::Stalled(status) => Shared::Stalled(status),
+            Fault::EarlyUnauthorized => Shared::EarlyUnauthorized,
+            Fault::EarlyUnauthorizedAndClose => Shared::EarlyUnauthorizedAndClose,
+            Fault::Reset => Shared::Reset,
+            Fault::Hang => Shared::Hang,
+            Fault::ResetAfterwards => Shared::ResetAfterwards,
+            Fault::HangAfterwards => Shared::HangAfterwards,
+            Fault::CutAt(bytes) => Shared::CutAt(bytes),
+            Fault::Truncated => Shared::Truncated,
+            odd @ (Fault::OnlyAccess
+            | Fault::OnlyRefresh
+            | Fault::NoExpiry
+            | Fault::PlaceholderDates
+            | Fault::Dates(_)
+            | Fault::TwoFactorWithoutDetails
+            | Fault::NoTokens
+            | Fault::TokensAndDetails(_)) => return Self::Odd(odd),
+        })
     }
 }

@@ -62,6 +62,8 @@
 //! - No more attempts than the [`Limits`] allow (429), and none in a lock-out that a refusal has told
 //!   of. Clients are not told apart: what one is told counts as told to all.
 //! - No refresh token is used twice, which revokes all tokens of that sign-in.
+//! - No call that took effect is sent again, as far as `Idempotency-Key` tells: each of its values
+//!   comes with one accepted API call.
 //! - No refresh token that is dead, by time or by a sign-out, is used again once it was refused.
 //!
 //! Tokens that this simulator never issued are no violation, as a client may have them from before:
@@ -85,30 +87,27 @@
 mod answer;
 mod api;
 mod auth;
-mod body;
 mod builder;
 mod counts;
 mod dates;
 mod fault;
 mod limits;
-mod mail;
-mod routes;
-mod secrets;
 mod server;
 mod sessions;
 mod settings;
+mod site;
 mod state;
 mod strict;
 #[cfg(test)]
 mod tests;
-mod wire;
 
 pub use self::{
     answer::ErrorShape,
     builder::Builder,
-    counts::{Counts, Upload},
+    counts::Counts,
     dates::DateFormat,
     fault::{Endpoint, Fault},
     limits::{Limits, RetryAfter},
     server::Simulator,
 };
+pub use super::Upload;

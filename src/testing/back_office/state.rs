@@ -2,36 +2,26 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
-use http::{Response, header, request::Parts};
-use tokio::sync::Notify;
-
 use super::{
     Counts, Endpoint, Fault, RetryAfter,
-    answer::{self, Refusal, Shape},
-    body::Reply,
-    counts::Uploads,
-    fault::Faults,
+    answer::{Refusal, Shape},
     limits::{Limiter, Why},
-    mail::Mail,
-    sessions::{Lifetimes, Now, Sessions},
+    sessions::{Lifetimes, Sessions},
     settings::Settings,
     strict::{self, Breach},
 };
-use crate::Clock;
-
-/// How many violations are kept; all are counted.
-const MOST_VIOLATIONS: usize = 1000;
+use crate::testing::server::{Desk, Mail, Now, Reply, respond};
+use http::{Response, header, request::Parts};
 
 pub(super) struct Shared {
     pub(super) settings: Settings,
-    pub(super) clock: Arc<dyn Clock>,
+    pub(super) desk: Desk<Endpoint, Fault>,
     pub(super) state: Mutex<State>,
-    /// Told each time a code is mailed.
-    pub(super) mailed: Notify,
+    pub(super) mail: Mail,
 }
 
 pub(super) struct State {
@@ -41,11 +31,7 @@ pub(super) struct State {
     pub(super) access_lifetime: Duration,
     pub(super) limiter: Limiter,
     pub(super) sessions: Sessions,
-    pub(super) mail: Mail,
-    pub(super) faults: Faults,
     pub(super) counts: Counts,
-    pub(super) violations: Vec<String>,
-    pub(super) uploads: Uploads,
 }
 
 // === impl Shared ===
@@ -55,18 +41,11 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn now(&self) -> Now {
-        Now {
-            monotonic: self.clock.monotonic(),
-            wall: self.clock.wall(),
-        }
-    }
-
-    /// Lets a request in, with the fault that is due for it, or refuses it.
+    /// Lets a request in or refuses it.
     ///
     /// The limit comes first, so that attempts which break a rule count towards it as well.
-    pub(super) fn admit(&self, endpoint: Endpoint, head: &Parts) -> Result<Option<Fault>, Refusal> {
-        let now = self.now();
+    pub(super) fn admit(&self, endpoint: Endpoint, head: &Parts) -> Result<(), Refusal> {
+        let now = self.desk.now();
         let mut state = self.state();
         state.counts.arrived(endpoint);
         if let Err(refused) = state.limiter.admit(endpoint, now.monotonic) {
@@ -74,18 +53,29 @@ impl Shared {
             match refused.why {
                 Why::Exceeded => {
                     state.counts.limit_exceeded += 1;
-                    state.violate(endpoint, "the limit on attempts is exceeded");
+                    self.desk
+                        .violate(endpoint, "the limit on attempts is exceeded");
                 }
                 Why::Hammered => {
-                    state.violate(endpoint, "an attempt is made in a known lock-out");
+                    self.desk
+                        .violate(endpoint, "an attempt is made in a known lock-out");
                 }
                 Why::Locked => {}
             }
             return Err(self.too_many(now, refused.left));
         }
         let kept = strict::check_head(endpoint, head, &state.sessions, state.accounts.values());
-        kept.map_err(|breach| state.refuse(endpoint, breach))?;
-        Ok(state.faults.pop(endpoint))
+        kept.map_err(|breach| self.breached(endpoint, breach))
+    }
+
+    /// Counts a violation and returns what it is refused with.
+    pub(super) fn breached(&self, endpoint: Endpoint, (status, sentence): Breach) -> Refusal {
+        self.desk.violate(endpoint, &sentence);
+        let refusal = Refusal::new(status, sentence);
+        match status {
+            405 => refusal.header(header::ALLOW, "POST"),
+            _ => refusal,
+        }
     }
 
     /// Writes a refusal as this simulator words it.
@@ -100,7 +90,7 @@ impl Shared {
             (header::CONTENT_TYPE, json)
         });
         let headers = refusal.headers.into_iter().chain(kind);
-        answer::respond(refusal.status, headers, Reply::new(body))
+        respond(refusal.status, headers, Reply::new(body))
     }
 
     /// Returns the refusal of a call whose access token is missing or no longer good.
@@ -152,25 +142,4 @@ impl Shared {
 
 fn seconds_up(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
-}
-
-// === impl State ===
-
-impl State {
-    /// Counts a violation and returns what it is refused with.
-    pub(super) fn refuse(&mut self, endpoint: Endpoint, (status, sentence): Breach) -> Refusal {
-        self.violate(endpoint, &sentence);
-        let refusal = Refusal::new(status, sentence);
-        match status {
-            405 => refusal.header(header::ALLOW, "POST"),
-            _ => refusal,
-        }
-    }
-
-    pub(super) fn violate(&mut self, endpoint: Endpoint, sentence: &str) {
-        self.counts.violations += 1;
-        if self.violations.len() < MOST_VIOLATIONS {
-            self.violations.push(format!("{endpoint}: {sentence}"));
-        }
-    }
 }

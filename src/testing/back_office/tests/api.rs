@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
+
 use super::*;
 use crate::testing::FakeClock;
 
@@ -124,29 +126,9 @@ async fn trailers_are_kept() {
 }
 
 #[tokio::test]
-async fn uploads_are_bounded() {
-    let mut uploads = super::super::counts::Uploads::default();
-    let upload = |bytes: usize| super::super::Upload {
-        method: Method::POST,
-        path: String::new(),
-        headers: HeaderMap::new(),
-        body: Bytes::from(vec![0; bytes]),
-        trailers: None,
-    };
-    for _ in 0..2000 {
-        uploads.push(upload(1));
-    }
-    assert_eq!(uploads.to_vec().len(), 1024);
-    uploads.push(upload(64 << 20));
-    assert_eq!(uploads.to_vec().len(), 1);
-}
-
-#[tokio::test]
 async fn http2_with_prior_knowledge_is_spoken() {
     let mut pair = start_default().await;
-    pair.client = Client::builder(TokioExecutor::new())
-        .http2_only(true)
-        .build_http();
+    pair.client = client::client(true);
     let answer = pair.sign_in().await;
     assert_eq!(answer.status, 200);
     assert_eq!(pair.get(&answer.access()).await.status, 200);

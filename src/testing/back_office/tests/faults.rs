@@ -1,5 +1,7 @@
 use std::{io::ErrorKind, time::Duration};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::*;
 use crate::testing::{
     FakeClock,
@@ -77,9 +79,7 @@ async fn an_answer_is_given_as_it_is_ordered() {
 async fn only_an_ordered_answer_is_without_a_date_or_with_one_of_its_own() {
     let mut pair = start(Simulator::builder().clock(FakeClock::new())).await;
     for http2 in [false, true] {
-        pair.client = Client::builder(TokioExecutor::new())
-            .http2_only(http2)
-            .build_http();
+        pair.client = client::client(http2);
         let (access, _) = pair.server.issue_access_token(EMAIL);
         for date in [None, Some("Sat, 01 Jan 2022 00:00:00 GMT")] {
             let headers = date.map(|date| ("date".to_owned(), date.to_owned()));
@@ -391,9 +391,7 @@ async fn dates_of_every_sort() {
 #[tokio::test]
 async fn faults_over_http2() {
     let mut pair = start_default().await;
-    pair.client = Client::builder(TokioExecutor::new())
-        .http2_only(true)
-        .build_http();
+    pair.client = client::client(true);
     let (access, _) = pair.server.issue_access_token(EMAIL);
     let upload = || pair.bearer(Method::POST, "/files", &access, &"x".repeat(1 << 20));
     for fault in [Fault::EarlyUnauthorized, Fault::EarlyUnauthorizedAndClose] {

@@ -6,19 +6,13 @@ mod rules;
 mod sign_in;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{Method, Request, header};
 use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::net::TcpStream;
 
 use super::{Builder, Counts, Simulator};
+use crate::testing::server::client::{self, Answer, Client};
 
 const EMAIL: &str = "foo@bar.com";
 const PASSWORD: &str = "Secret123";
@@ -30,20 +24,13 @@ const SIGN_OUT: &str = "/api/v2/signout";
 /// A simulator and a client of it.
 struct Pair {
     server: Simulator,
-    client: Client<HttpConnector, Full<Bytes>>,
-}
-
-#[derive(Debug)]
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
+    client: Client,
 }
 
 async fn start(builder: Builder) -> Pair {
     Pair {
         server: builder.start().await.unwrap(),
-        client: Client::builder(TokioExecutor::new()).build_http(),
+        client: client::client(false),
     }
 }
 
@@ -53,13 +40,7 @@ async fn start_default() -> Pair {
 
 impl Pair {
     async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
-        let response = self.client.request(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        Answer {
-            status: head.status,
-            headers: head.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        client::send(&self.client, request).await
     }
 
     /// Returns a request that keeps all rules of sign-in traffic.
@@ -119,38 +100,17 @@ impl Pair {
 
     /// Sends `request` and returns all that comes back until the end, and how it ended.
     async fn raw(&self, request: &str) -> (String, std::io::Result<()>) {
-        let mut stream = self.connect().await;
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        let end = stream.read_to_end(&mut answer).await;
-        (String::from_utf8(answer).unwrap(), end.map(|_| ()))
+        client::raw(self.server.address(), request).await
     }
 }
 
 impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
-    fn text(&self, pointer: &str) -> String {
-        let json = self.json();
-        json.pointer(pointer).unwrap().as_str().unwrap().to_owned()
-    }
-
     fn access(&self) -> String {
         self.text("/accessToken/token")
     }
 
     fn refresh(&self) -> String {
         self.text("/refreshToken/token")
-    }
-
-    fn keys(&self) -> Vec<String> {
-        self.json().as_object().unwrap().keys().cloned().collect()
-    }
-
-    fn header(&self, name: header::HeaderName) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 }
 

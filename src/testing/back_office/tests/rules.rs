@@ -1,7 +1,7 @@
 use http::HeaderValue;
 
 use super::*;
-use crate::testing::back_office::Endpoint;
+use crate::testing::back_office::{Endpoint, Fault};
 
 /// Sends `request` and asserts that it is refused with `status` and told as `sentence`, alone.
 async fn refused(pair: &Pair, request: Request<Full<Bytes>>, status: u16, sentence: &str) {
@@ -219,6 +219,27 @@ async fn two_credentials_are_one_too_many() {
     }
     assert_eq!(pair.counts().sign_outs_ok, 0);
     assert_eq!(pair.counts().api_ok, 0);
+}
+
+#[tokio::test]
+async fn a_call_that_took_effect_is_not_sent_again() {
+    let pair = start_default().await;
+    let (access, _) = pair.server.issue_access_token(EMAIL);
+    let call = |key: &'static str| {
+        let mut request = pair.bearer(Method::POST, "/orders", &access, "{}");
+        let value = HeaderValue::from_static(key);
+        request.headers_mut().insert("idempotency-key", value);
+        request
+    };
+    // One that was refused may come again.
+    pair.server.inject(Endpoint::Api, Fault::Status(401));
+    assert_eq!(pair.send(call("one")).await.status, 401);
+    assert_eq!(pair.send(call("one")).await.status, 200);
+    assert_eq!(pair.send(call("two")).await.status, 200);
+    assert_eq!(pair.counts().violations, 0);
+    assert_eq!(pair.send(call("one")).await.status, 200);
+    let told = pair.server.violations();
+    assert_eq!(told, ["API call: a call that took effect is sent again"]);
 }
 
 #[tokio::test]

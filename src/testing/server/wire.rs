@@ -19,7 +19,7 @@ use tokio::{
 
 /// What the requests of a connection may do to it.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(crate) struct Link {
     /// How many bytes may still be written.
     left: AtomicUsize,
     reset: AtomicBool,
@@ -27,7 +27,7 @@ pub(super) struct Link {
 }
 
 /// The server's end of a connection.
-pub(super) struct Wire {
+pub(crate) struct Wire {
     stream: TcpStream,
     link: Arc<Link>,
 }
@@ -35,7 +35,7 @@ pub(super) struct Wire {
 // === impl Link ===
 
 impl Link {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             left: AtomicUsize::new(usize::MAX),
             reset: AtomicBool::new(false),
@@ -44,18 +44,18 @@ impl Link {
     }
 
     /// Resets the connection at once.
-    pub(super) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.reset.store(true, Ordering::Relaxed);
         self.cut.notify_one();
     }
 
     /// Resets the connection once this many more bytes are written.
-    pub(super) fn reset_after(&self, bytes: usize) {
+    pub(crate) fn reset_after(&self, bytes: usize) {
         self.left.store(bytes, Ordering::Relaxed);
     }
 
     /// Waits until the connection is to be dropped.
-    pub(super) async fn cut(&self) {
+    pub(crate) async fn cut(&self) {
         self.cut.notified().await;
     }
 }
@@ -63,7 +63,7 @@ impl Link {
 // === impl Wire ===
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, link: Arc<Link>) -> Self {
+    pub(crate) fn new(stream: TcpStream, link: Arc<Link>) -> Self {
         Self { stream, link }
     }
 }

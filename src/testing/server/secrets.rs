@@ -7,23 +7,20 @@ use std::hash::{BuildHasher, RandomState};
 /// Not `fastrand`, whose seed is the time or what a test sets it to: two simulators might issue the
 /// same tokens.
 #[derive(Default)]
-pub(super) struct Secrets {
+pub(crate) struct Secrets {
     key: RandomState,
     drawn: u64,
 }
 
 impl Secrets {
-    /// Returns an access or refresh token: 256 random bits.
-    ///
-    /// It begins as one of the vendor's samples does, which looks like a JWT and is none: a client
-    /// that decodes tokens fails here as it would fail on the vendor's own example.
-    pub(super) fn token(&mut self) -> String {
+    /// Returns `prefix` and 256 random bits in hexadecimal.
+    pub(crate) fn token(&mut self, prefix: &str) -> String {
         let [a, b, c, d] = [self.word(), self.word(), self.word(), self.word()];
-        format!("wyJ0eXAiOiJKV1QiLCJhbGciOiJSUzI1NiJ9.{a:016x}{b:016x}.{c:016x}{d:016x}")
+        format!("{prefix}{a:016x}{b:016x}{c:016x}{d:016x}")
     }
 
-    /// Returns a 2FA token: a random UUID, as in the documentation.
-    pub(super) fn uuid(&mut self) -> String {
+    /// Returns a random UUID.
+    pub(crate) fn uuid(&mut self) -> String {
         let (a, b) = (self.word(), self.word());
         format!(
             "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
@@ -35,8 +32,8 @@ impl Secrets {
         )
     }
 
-    /// Returns a 2FA code of six digits.
-    pub(super) fn code(&mut self) -> String {
+    /// Returns a code of six digits.
+    pub(crate) fn code(&mut self) -> String {
         format!("{:06}", self.word() % 1_000_000)
     }
 

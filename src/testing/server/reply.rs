@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 
 /// The body of an answer.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     data: Bytes,
     then: Then,
 }
@@ -30,21 +30,21 @@ enum Then {
 }
 
 impl Reply {
-    pub(super) fn new(data: impl Into<Bytes>) -> Self {
+    pub(crate) fn new(data: impl Into<Bytes>) -> Self {
         Self {
             data: data.into(),
             then: Then::End,
         }
     }
 
-    pub(super) fn endless() -> Self {
+    pub(crate) fn endless() -> Self {
         Self {
             data: Bytes::from_static(&[b'x'; 16 * 1024]),
             then: Then::Repeat,
         }
     }
 
-    pub(super) fn stalled() -> Self {
+    pub(crate) fn stalled() -> Self {
         Self {
             data: Bytes::from_static(b"x"),
             then: Then::Stall,
@@ -52,13 +52,13 @@ impl Reply {
     }
 
     /// Sends the first half, then breaks off.
-    pub(super) fn truncated(mut self) -> Self {
+    pub(crate) fn truncated(mut self) -> Self {
         self.data.truncate(self.data.len() / 2);
         self.then = Then::Flush;
         self
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.data.len()
     }
 }
