@@ -183,6 +183,18 @@ impl Error {
         self.inner.foreign
     }
 
+    /// Says what it means, if this was made from an error type that is not ours.
+    pub(crate) fn unless_ours(self, kind: ErrorKind, message: &str) -> Self {
+        if !self.is_foreign() {
+            return self;
+        }
+        self.edit(|inner| {
+            inner.kind = kind;
+            inner.message = Some(message.into());
+            inner.foreign = false;
+        })
+    }
+
     fn from_inner(inner: Inner) -> Self {
         Self {
             inner: Arc::new(inner),

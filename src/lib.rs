@@ -48,7 +48,8 @@
 //! | --- | --- |
 //! | [`BearerLayer`](layers::BearerLayer) | attaches the current token; waits for the first one; never sends without one |
 //! | [`RefreshLayer`](layers::RefreshLayer) | on a `401`: renews the very token that was refused, once for all, and sends again |
-//! | [`RecoverLayer`](layers::RecoverLayer) | the engine of `RefreshLayer`, for challenges of your own kind |
+//! | [`MfaLayer`](layers::MfaLayer) | attaches the current code; on a challenge gets a new one, once for all, and sends again |
+//! | [`RecoverLayer`](layers::RecoverLayer) | the engine of both, for challenges of your own kind |
 //! | [`VersionUpgradeLayer`](layers::VersionUpgradeLayer) | on a `409` to a sign-in: switches to its next version for good, and sends again |
 //! | [`ReplayLayer`](replay::ReplayLayer) | makes a streaming request body sendable twice, up to a cap |
 //!

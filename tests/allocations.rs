@@ -14,12 +14,12 @@ use std::{
 
 use bytes::Bytes;
 use common::{Body, Minter, ORIGIN};
-use http::{Request, Response};
+use http::{HeaderName, Request, Response, response};
 use http_body_util::Full;
 use tower::{BoxError, Layer, Service};
 use tower_reauth::{
-    Session, Token,
-    layers::{BearerLayer, RefreshLayer},
+    Code, Session, Token,
+    layers::{BearerLayer, Mfa, RefreshLayer},
     replay::ReplayLayer,
 };
 
@@ -123,6 +123,22 @@ fn refresh_adds_three_for_the_copy_of_the_head() {
     let refreshing = allocations(layers.layer(Sink));
     // Two vectors of the header map, and the count by which two URIs share one text.
     assert_eq!(refreshing - bare, 3);
+}
+
+#[test]
+fn mfa_beside_refresh_adds_none_while_there_is_no_code() {
+    let session = session();
+    let alone = allocations(session.layer().layer(Sink));
+    let mfa = Mfa::builder(
+        HeaderName::from_static("x-code"),
+        |_: &response::Parts, _: &[u8]| None,
+    );
+    let mfa = mfa.origin(ORIGIN).build().unwrap();
+    let both = allocations(session.layer().mfa(&mfa).layer(Sink));
+    assert_eq!(both - alone, 0);
+    mfa.set(Code::new("123456").unwrap());
+    let both = allocations(session.layer().mfa(&mfa).layer(Sink));
+    assert_eq!(both - alone, 0);
 }
 
 #[test]

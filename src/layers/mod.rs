@@ -4,14 +4,16 @@
 //! | --- | --- |
 //! | [`BearerLayer`] | attaches the current token; waits for the first one; never sends without one |
 //! | [`RefreshLayer`] | on a `401`: renews the very token that was refused, once for all, and sends again |
-//! | [`RecoverLayer`] | the engine of `RefreshLayer`, for challenges of your own kind |
+//! | [`MfaLayer`] | attaches the current code; on a challenge gets a new one, once for all, and sends again |
+//! | [`RecoverLayer`] | the engine of both, for challenges of your own kind |
 //! | [`VersionUpgradeLayer`] | on a `409` to a sign-in: switches to its next version for good, and sends again |
 //! | [`ReplayLayer`](crate::replay::ReplayLayer) | makes a streaming request body sendable twice, up to a cap |
 //!
 //! # Order
 //!
-//! Outermost first: whatever follows redirects, `ReplayLayer`, `RefreshLayer`, `BearerLayer`, the
-//! client. [`Session::layer`](crate::Session::layer) is the last four in one.
+//! Outermost first: whatever follows redirects, `ReplayLayer`, `MfaLayer`, `RefreshLayer`,
+//! `BearerLayer`, the client. [`Session::layer`](crate::Session::layer) has all of ours in one but
+//! `MfaLayer`, which [`SessionLayer::mfa`] adds.
 //!
 //! Redirects stand outermost so that each hop passes the origin check of `BearerLayer`. A client
 //! that follows redirects by itself, below the layers, takes a token in a header of its own along
@@ -21,6 +23,8 @@
 //! [`version_upgrade`].
 
 pub mod bearer;
+mod headers;
+pub mod mfa;
 pub mod recover;
 pub mod refresh;
 mod session;
@@ -28,6 +32,7 @@ pub mod version_upgrade;
 
 pub use self::{
     bearer::{Bearer, BearerLayer},
+    mfa::{Mfa, MfaLayer},
     recover::{Recover, RecoverLayer, Recovery},
     refresh::{Refresh, RefreshLayer},
     session::SessionLayer,

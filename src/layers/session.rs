@@ -2,23 +2,25 @@ use std::time::Duration;
 
 use tower_layer::Layer;
 
-use super::{Bearer, BearerLayer, Refresh, RefreshLayer};
+use super::{
+    Bearer, BearerLayer, Mfa, Recover, RecoverLayer, mfa::MfaRecovery, refresh::RefreshRecovery,
+};
 use crate::{
     Session,
     replay::{Replay, ReplayLayer},
 };
 
-/// Layer that keeps requests signed in: [`ReplayLayer`], [`RefreshLayer`] and [`BearerLayer`], in
-/// this order from the outside. Made by [`Session::layer`].
+/// Layer that keeps requests signed in: [`ReplayLayer`], [`RefreshLayer`](super::RefreshLayer) and
+/// [`BearerLayer`], in this order from the outside. Made by [`Session::layer`].
 ///
 /// It takes any request body, and the client inside has to take
 /// [`ReplayBody`](crate::replay::ReplayBody) of it. With other layers in between, stack the three
 /// by hand.
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct SessionLayer {
+pub struct SessionLayer<P = RefreshRecovery> {
     replay: ReplayLayer,
-    refresh: RefreshLayer,
+    recover: RecoverLayer<P>,
     bearer: BearerLayer,
 }
 
@@ -55,13 +57,36 @@ impl Session {
     pub fn layer(&self) -> SessionLayer {
         SessionLayer {
             replay: ReplayLayer::new(),
-            refresh: RefreshLayer::new(self.clone()),
+            recover: RecoverLayer::new(RefreshRecovery::new(self.clone())),
             bearer: BearerLayer::new(self.clone()),
         }
     }
 }
 
 impl SessionLayer {
+    /// Adds the answer to challenges that ask for a code. One copy of the request serves both, and
+    /// no code is ever in it.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use tower_reauth::{Session, layers::{Mfa, SessionLayer, mfa::MfaRecovery, refresh::RefreshRecovery}};
+    /// fn layer(session: &Session, mfa: &Mfa) -> SessionLayer<(MfaRecovery, RefreshRecovery)> {
+    ///     session.layer().mfa(mfa)
+    /// }
+    /// # let _ = layer;
+    /// ```
+    pub fn mfa(self, mfa: &Mfa) -> SessionLayer<(MfaRecovery, RefreshRecovery)> {
+        let mfa = MfaRecovery::new(mfa.clone());
+        SessionLayer {
+            replay: self.replay,
+            recover: self.recover.map(|refresh| (mfa, refresh)),
+            bearer: self.bearer,
+        }
+    }
+}
+
+impl<P> SessionLayer<P> {
     /// Sets how much of a body is kept for a second send, 8 MiB by default: see
     /// [`ReplayLayer::max_body`].
     pub fn max_body(mut self, bytes: usize) -> Self {
@@ -77,18 +102,18 @@ impl SessionLayer {
     }
 
     /// Sets how long to wait for the client to let go of the first body, 1 s by default: see
-    /// [`RefreshLayer::body_release`].
+    /// [`RecoverLayer::body_release`].
     pub fn body_release(mut self, wait: Duration) -> Self {
-        self.refresh = self.refresh.body_release(wait);
+        self.recover = self.recover.body_release(wait);
         self
     }
 }
 
-impl<S> Layer<S> for SessionLayer {
-    type Service = Replay<Refresh<Bearer<S>>>;
+impl<S, P: Clone> Layer<S> for SessionLayer<P> {
+    type Service = Replay<Recover<Bearer<S>, P>>;
 
     fn layer(&self, inner: S) -> Self::Service {
         self.replay
-            .layer(self.refresh.layer(self.bearer.layer(inner)))
+            .layer(self.recover.layer(self.bearer.layer(inner)))
     }
 }

@@ -57,7 +57,7 @@ impl<C: Credential> Renewer<C> {
             None if reason != Reason::Missing
                 && replaces.is_some_and(|generation| generation <= state.floor) =>
             {
-                return Ticket::Done(Err(cleared()));
+                return Ticket::Done(Err(C::cleared()));
             }
             _ => {}
         }
@@ -101,7 +101,8 @@ impl<C: Credential> Renewer<C> {
             reason,
             replaces,
             challenge.clone(),
-            now.saturating_add(patience),
+            now,
+            patience,
             state.epoch,
         ));
         if reason == Reason::Rejected {
@@ -150,7 +151,7 @@ impl<C: Credential> Ticket<C> {
             match flying.ended().await {
                 Outcome::Renewed(entry) => return Ok(entry),
                 Outcome::Failed(error) => return Err(error),
-                Outcome::Cleared => return Err(cleared()),
+                Outcome::Cleared => return Err(C::cleared()),
                 Outcome::Lost => {
                     let flight = &flying.flight;
                     let challenge = flight.challenge.clone();
@@ -192,11 +193,7 @@ impl<C: Credential> Flying<C> {
         if !is_flying(self.renewer.id()) {
             return Ok(());
         }
-        Err(Error::with_message(
-            ErrorKind::Config,
-            "the token service called through the session that it serves: give it an HTTP \
-             service of its own, below the layers",
-        ))
+        Err(C::waits_for_itself())
     }
 }
 
@@ -206,13 +203,6 @@ fn hold_back<C>(flight: &Flight<C>, refused: Option<&Entry<C>>, now: Duration) {
         entry.set(Phase::REFUSED);
         flight.hold(now.saturating_add(HOLD));
     }
-}
-
-pub(crate) fn cleared() -> Error {
-    Error::with_message(
-        ErrorKind::Cleared,
-        "the session was cleared or signed out while this call was on its way",
-    )
 }
 
 pub(crate) fn no_runtime() -> Error {

@@ -10,12 +10,31 @@ use std::{
 
 use tokio::{sync::Notify, task::AbortHandle};
 
-use crate::clock::{Clock, Instant};
+use crate::{
+    Error,
+    clock::{Clock, Instant},
+};
 
-/// What the renewer must know of a credential.
+/// What the renewer must know of a credential, and how it speaks of it.
 pub(crate) trait Credential: Clone + Send + Sync + 'static {
+    /// What log lines call it.
+    #[cfg(feature = "tracing")]
+    const NAME: &'static str;
+
     /// How long it is good for from when it was received.
     fn lifetime(&self) -> Option<Duration>;
+
+    /// None came in time.
+    fn late(deadline: Duration) -> Error;
+
+    /// The service that brings it panicked.
+    fn panicked() -> Error;
+
+    /// It was taken away while a call waited for it.
+    fn cleared() -> Error;
+
+    /// The service that brings it waits for what it is to bring.
+    fn waits_for_itself() -> Error;
 }
 
 /// A credential as it stands in the cell. Shared by all who use it.
@@ -25,6 +44,8 @@ pub(crate) struct Entry<C> {
     pub(crate) replaced: Option<C>,
     /// Counts up from 1 with each credential that is stored.
     pub(crate) generation: u64,
+    /// When it was asked for, on the monotonic clock; `None` if it was set by hand.
+    pub(crate) asked_at: Option<Duration>,
     phase: AtomicU8,
     pub(super) life: Option<Life>,
     pub(super) due: Mutex<Due>,
@@ -103,6 +124,7 @@ impl<C> Entry<C> {
         credential: C,
         replaced: Option<C>,
         generation: u64,
+        asked_at: Option<Duration>,
         life: Option<Life>,
     ) -> Self {
         let phase = if life.is_some() {
@@ -114,6 +136,7 @@ impl<C> Entry<C> {
             credential,
             replaced,
             generation,
+            asked_at,
             phase: AtomicU8::new(phase.0),
             life,
             due: Mutex::new(Due::AtRefreshAfter),

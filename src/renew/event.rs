@@ -1,7 +1,8 @@
 use super::Reason;
 use crate::Error;
 
-/// What happened to a session's token. No event holds a secret.
+/// What happened to a session's token, or to an [`Mfa`](crate::layers::Mfa)'s code. No event holds
+/// a secret.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -13,7 +14,7 @@ pub enum Event {
         /// Why a token was needed.
         reason: Reason,
     },
-    /// A token was replaced without the user's own credentials.
+    /// A token was replaced without the user's own credentials, or a code was had.
     #[non_exhaustive]
     Renewed {
         /// The generation that was replaced, if there was one.
@@ -39,21 +40,21 @@ pub enum Event {
         /// What is amiss.
         error: Error,
     },
-    /// No new token could be had.
+    /// No new token or code could be had, or the server refused a code that was new.
     #[non_exhaustive]
     Failed {
         /// What went wrong.
         error: Error,
-        /// Why a token was needed.
+        /// Why one was needed.
         reason: Reason,
     },
-    /// A token was set by hand.
+    /// A token or a code was set by hand.
     #[non_exhaustive]
     Set {
-        /// The generation of the token that was set.
+        /// The generation of what was set.
         generation: u64,
     },
-    /// The token was cleared, by `clear` or `sign_out`.
+    /// The token or code was cleared, by `clear` or `sign_out`.
     Cleared,
     /// This receiver was too slow: so many events are lost to it.
     #[non_exhaustive]
@@ -65,23 +66,23 @@ pub enum Event {
 
 #[cfg(feature = "tracing")]
 impl Event {
-    pub(super) fn trace(&self) {
+    pub(super) fn trace(&self, name: &'static str) {
         match self {
             Self::SignedIn { generation, reason } => {
                 tracing::info!(generation, reason = reason.as_str(), "signed in");
             }
             Self::Renewed { old, new, reason } => {
-                tracing::info!(old, new, reason = reason.as_str(), "renewed");
+                tracing::info!(old, new, reason = reason.as_str(), "renewed the {name}");
             }
             Self::Adopted { generation } => {
                 tracing::info!(generation, "taken over from the store");
             }
             Self::Warned { generation, error } => {
-                tracing::warn!(generation, %error, "the token is in use, but something is amiss");
+                tracing::warn!(generation, %error, "the {name} is in use, but something is amiss");
             }
             Self::Failed { error, reason } => {
                 let kind = error.kind().as_str();
-                tracing::warn!(kind, %error, reason = reason.as_str(), "no new token could be had");
+                tracing::warn!(kind, %error, reason = reason.as_str(), "no new {name} could be had");
             }
             Self::Set { .. } | Self::Cleared | Self::Missed { .. } => {}
         }

@@ -29,6 +29,8 @@ pub(super) struct Flight<C> {
     pub(super) replaces: Option<u64>,
     /// What the server said when it refused that one.
     pub(super) challenge: Option<Box<str>>,
+    /// When it began, on the monotonic clock.
+    pub(super) began: Duration,
     /// When those who wait give it up, on the monotonic clock: later than its own deadline, which
     /// needs the runtime that carries it.
     pub(super) give_up_at: Duration,
@@ -50,14 +52,16 @@ impl<C> Flight<C> {
         reason: Reason,
         replaces: Option<u64>,
         challenge: Option<Box<str>>,
-        give_up_at: Duration,
+        began: Duration,
+        patience: Duration,
         epoch: u64,
     ) -> Self {
         Self {
             reason,
             replaces,
             challenge,
-            give_up_at,
+            began,
+            give_up_at: began.saturating_add(patience),
             epoch,
             given_up: AtomicBool::new(false),
             held_until: Mutex::new(None),

@@ -19,7 +19,7 @@ mod state;
 mod usable;
 
 pub(crate) use self::{
-    ask::{cleared, no_runtime},
+    ask::{Ticket, no_runtime},
     cell::{Credential, Entry},
     renewal::SignInTraffic,
     renewer::{Renewer, Settings, Source, WeakRenewer},

@@ -18,7 +18,7 @@ use super::{
     renewer::{Renewer, Source},
     state::{Failure, State},
 };
-use crate::{Error, ErrorKind};
+use crate::Error;
 
 tokio::task_local! {
     /// The renewer whose flight the current task is.
@@ -53,7 +53,7 @@ impl<C: Credential> Pilot<C> {
         let result = tokio::select! {
             biased;
             result = fetch(&shared.source, renewal) => result,
-            () = shared.clock.sleep(shared.settings.flight_timeout) => Err(self.renewer.too_late()),
+            () = shared.clock.sleep(shared.settings.flight_timeout) => Err(C::late(shared.settings.flight_timeout)),
         };
         if let Some(flight) = &self.flight {
             self.renewer.land(flight, result);
@@ -62,14 +62,16 @@ impl<C: Credential> Pilot<C> {
     }
 }
 
-/// Calls the token service. If it panics that is a failure like others.
-async fn fetch<C>(source: &Source<C>, renewal: Renewal<C>) -> Result<Renewed<C>, Error> {
-    let panicked = || Error::from_boxed("the token service panicked".into());
+/// Calls the service. If it panics that is a failure like others.
+async fn fetch<C: Credential>(
+    source: &Source<C>,
+    renewal: Renewal<C>,
+) -> Result<Renewed<C>, Error> {
     let made = catch_unwind(AssertUnwindSafe(|| source(renewal)));
-    let mut future = made.map_err(|_| panicked())?;
+    let mut future = made.map_err(|_| C::panicked())?;
     poll_fn(move |cx| {
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
-            .unwrap_or_else(|_| Poll::Ready(Err(panicked())))
+            .unwrap_or_else(|_| Poll::Ready(Err(C::panicked())))
     })
     .await
 }
@@ -153,18 +155,11 @@ impl<C: Credential> Renewer<C> {
         }
         flight.give_up();
         state.flight = None;
-        let outcome = self.failed(&mut state, flight, self.too_late(), now);
+        let too_late = C::late(self.shared.settings.flight_timeout);
+        let outcome = self.failed(&mut state, flight, too_late, now);
         drop(state);
         let _ending = Ending { flight, outcome };
         self.tell();
-    }
-
-    fn too_late(&self) -> Error {
-        let deadline = self.shared.settings.flight_timeout.as_secs_f32();
-        Error::with_message(
-            ErrorKind::Timeout,
-            format!("no token came within {deadline} s"),
-        )
     }
 
     fn arrived(
@@ -176,7 +171,7 @@ impl<C: Credential> Renewer<C> {
     ) -> Outcome<C> {
         state.failure = None;
         state.backoff.reset();
-        let entry = self.publish(state, renewed.credential, life);
+        let entry = self.publish(state, renewed.credential, Some(flight.began), life);
         let generation = entry.generation;
         let reason = flight.reason;
         let event = if renewed.adopted {
@@ -205,8 +200,9 @@ impl<C: Credential> Renewer<C> {
         error: Error,
         now: Duration,
     ) -> Outcome<C> {
+        let earliest = flight.began.saturating_add(self.shared.settings.spacing);
         let until = match state.backoff.after(&error) {
-            CoolDown::For(wait) => Some(now.saturating_add(wait)),
+            CoolDown::For(wait) => Some(now.saturating_add(wait).max(earliest)),
             CoolDown::UntilReset => None,
         };
         if let Some(entry) = self.load().as_ref() {

@@ -14,12 +14,12 @@ use arc_swap::{ArcSwapOption, Guard};
 use tokio::sync::{broadcast, oneshot};
 
 use super::{
-    Event, Renewal, Renewed,
+    Event, Reason, Renewal, Renewed,
     ask::Flying,
     cell::{Credential, Entry, Life},
     flight::Outcome,
     schedule,
-    state::State,
+    state::{Failure, State},
 };
 use crate::{
     Error,
@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) renew_ahead: Option<Duration>,
     /// The deadline of one flight.
     pub(crate) flight_timeout: Duration,
+    /// After a failure, how long from the beginning of one flight to that of the next at least.
+    pub(crate) spacing: Duration,
 }
 
 /// The coordinator of renewals of one credential. Clones share everything.
@@ -147,7 +149,7 @@ impl<C: Credential> Renewer<C> {
         let mut state = self.lock();
         state.reset();
         state.epoch += 1;
-        let entry = self.publish(&mut state, credential, life);
+        let entry = self.publish(&mut state, credential, None, life);
         let generation = entry.generation;
         let flight = state.flight.take();
         state.untold.push_back(Event::Set { generation });
@@ -174,7 +176,7 @@ impl<C: Credential> Renewer<C> {
         state.failure = None;
         state.backoff.reset();
         state.epoch += 1;
-        let entry = self.publish(&mut state, credential, life);
+        let entry = self.publish(&mut state, credential, None, life);
         let generation = entry.generation;
         let flight = state.flight.take();
         state.untold.push_back(Event::Adopted { generation });
@@ -223,6 +225,36 @@ impl<C: Credential> Renewer<C> {
         }
     }
 
+    /// Forgets the credential of `generation`, which the server refused, unless there is a newer
+    /// one. It is not offered again.
+    ///
+    /// `pause` gets it, and the newest generation that is known to have worked. It may say why and
+    /// until when no other is asked for.
+    pub(crate) fn discard(
+        &self,
+        generation: u64,
+        pause: impl FnOnce(&Entry<C>, u64) -> Option<(Error, Duration)>,
+    ) {
+        let mut state = self.lock();
+        let current = self.shared.current.load_full();
+        let Some(refused) = current.filter(|entry| entry.generation == generation) else {
+            return;
+        };
+        self.shared.current.store(None);
+        self.shared.newest.store(state.last + 1, Ordering::Release);
+        let proven = self.shared.proven.load(Ordering::Relaxed);
+        if let Some((error, until)) = pause(&refused, proven) {
+            state.untold.push_back(Event::Failed {
+                error: error.clone(),
+                reason: Reason::Rejected,
+            });
+            let until = Some(until);
+            state.failure = Some(Failure { error, until });
+        }
+        drop(state);
+        self.tell();
+    }
+
     /// Waits as long as a flight may take.
     pub(crate) async fn deadline(&self) {
         self.shared
@@ -256,12 +288,14 @@ impl<C: Credential> Renewer<C> {
         &self,
         state: &mut State<C>,
         credential: C,
+        asked_at: Option<Duration>,
         life: Option<Life>,
     ) -> Arc<Entry<C>> {
         state.last += 1;
         let shared = &self.shared;
         let replaced = self.load().as_ref().map(|entry| entry.credential.clone());
-        let entry = Arc::new(Entry::new(credential, replaced, state.last, life));
+        let entry = Entry::new(credential, replaced, state.last, asked_at, life);
+        let entry = Arc::new(entry);
         schedule::start(&entry, &shared.clock);
         shared.current.store(Some(Arc::clone(&entry)));
         // After the cell, so that what is read here is there.
@@ -282,7 +316,7 @@ impl<C: Credential> Renewer<C> {
                 };
                 while let Some(event) = self.next_untold() {
                     #[cfg(feature = "tracing")]
-                    event.trace();
+                    event.trace(C::NAME);
                     drop(self.shared.events.send(event));
                 }
             }
@@ -383,6 +417,29 @@ mod tests {
 
     use super::*;
     use crate::{BoxError, Session, Token, layers::BearerLayer};
+
+    #[test]
+    fn what_is_discarded_is_gone_unless_there_is_a_newer_one() {
+        let tokens = service_fn(|_: Renewal| async { Token::new("t") });
+        let session = Session::builder(tokens)
+            .origin("https://api.example.com")
+            .token(Token::new("t1").expect("a token"))
+            .build()
+            .expect("a session");
+        let renewer = session.renewer();
+        session.set(Token::new("t2").expect("a token"));
+        renewer.discard(1, |_, _| panic!("it is not there"));
+        assert!(renewer.load().is_some());
+        renewer.accepted(2);
+        renewer.discard(2, |entry, proven| {
+            assert_eq!((entry.credential.expose(), proven), ("t2", 2));
+            None
+        });
+        assert!(renewer.load().is_none());
+        // Copies of it are dropped with the next send.
+        assert_eq!(renewer.newest().load(Ordering::Relaxed), 3);
+        assert!(renewer.lock().failure.is_none());
+    }
 
     #[test]
     fn the_request_path_takes_no_lock_while_the_token_is_good() {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Reason,
-    ask::{Flying, Ticket, cleared, lost},
+    ask::{Flying, Ticket, lost},
     cell::{Credential, Due, Entry, Phase},
     flight::Outcome,
     renewer::Renewer,
@@ -57,6 +57,15 @@ impl<C: Credential> Renewer<C> {
         }
     }
 
+    /// Whether `entry`, which is in the cell, can be used now. Asks for no other.
+    pub(crate) fn is_good(&self, entry: &Arc<Entry<C>>) -> bool {
+        if entry.is_plain() {
+            return true;
+        }
+        schedule::start(entry, &self.shared.clock);
+        !entry.is_dead(|| self.now())
+    }
+
     /// Waits for a credential that can be used.
     ///
     /// Cancel safe: a renewal that was begun goes on without the caller.
@@ -87,7 +96,7 @@ impl<C: Credential> Renewer<C> {
             };
             match outcome {
                 Outcome::Renewed(entry) => return Ok(entry),
-                Outcome::Cleared => return Err(cleared()),
+                Outcome::Cleared => return Err(C::cleared()),
                 // With a good credential in hand a failure is none.
                 Outcome::Failed(error) => match self.load().as_ref() {
                     Some(entry) if !entry.is_dead(|| self.now()) => return Ok(Arc::clone(entry)),

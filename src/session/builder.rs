@@ -52,7 +52,7 @@ pub struct SessionBuilder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// No origin was given, so no request could ever carry the token.
+    /// No origin was given, so no request could ever carry the credential.
     NoOrigin,
     /// An origin is not `scheme://host` or `scheme://host:port`.
     #[non_exhaustive]
@@ -99,6 +99,7 @@ impl SessionBuilder {
             settings: Settings {
                 renew_ahead: None,
                 flight_timeout: Duration::from_secs(30),
+                spacing: Duration::ZERO,
             },
         }
     }
@@ -237,7 +238,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoOrigin => f.write_str(
-                "no origin is set: name the API that may be sent the token, \
+                "no origin is set: name the API that may be sent the credential, \
                  as in `.origin(\"https://api.example.com\")`",
             ),
             Self::InvalidOrigin { value, reason } => {
@@ -245,7 +246,7 @@ impl fmt::Display for ConfigError {
             }
             Self::InsecureOrigin { value } => write!(
                 f,
-                "`{value}` would send the token in the clear: use https, \
+                "`{value}` would send the credential in the clear: use https, \
                  or `insecure_http()` if you must"
             ),
         }

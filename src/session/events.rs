@@ -9,7 +9,8 @@ use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
 use crate::renew::Event;
 
-/// A stream of what happens to a session's token, from [`Session::events`](super::Session::events).
+/// A stream of what happens to a session's token, from [`Session::events`](super::Session::events),
+/// or to a code, from [`Mfa::events`](crate::layers::Mfa::events).
 ///
 /// 64 events are kept for a receiver that is slow; then the oldest are dropped and
 /// [`Event::Missed`] says how many. The stream ends when the session and its clones are gone.
@@ -18,7 +19,7 @@ pub struct Events {
 }
 
 impl Events {
-    pub(super) fn new(receiver: tokio::sync::broadcast::Receiver<Event>) -> Self {
+    pub(crate) fn new(receiver: tokio::sync::broadcast::Receiver<Event>) -> Self {
         Self {
             inner: BroadcastStream::new(receiver),
         }

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderName;
 use tower_service::Service;
@@ -338,7 +338,34 @@ impl fmt::Debug for Current {
 // === impl Token ===
 
 impl Credential for Token {
-    fn lifetime(&self) -> Option<std::time::Duration> {
+    #[cfg(feature = "tracing")]
+    const NAME: &'static str = "token";
+
+    fn lifetime(&self) -> Option<Duration> {
         self.lifetime()
+    }
+
+    fn late(deadline: Duration) -> Error {
+        let message = format!("no token came within {} s", deadline.as_secs_f32());
+        Error::with_message(ErrorKind::Timeout, message)
+    }
+
+    fn panicked() -> Error {
+        Error::from_boxed("the token service panicked".into())
+    }
+
+    fn cleared() -> Error {
+        Error::with_message(
+            ErrorKind::Cleared,
+            "the session was cleared or signed out while this call was on its way",
+        )
+    }
+
+    fn waits_for_itself() -> Error {
+        Error::with_message(
+            ErrorKind::Config,
+            "the token service called through the session that it serves: give it an HTTP \
+             service of its own, below the layers",
+        )
     }
 }

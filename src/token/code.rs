@@ -1,14 +1,17 @@
 use std::{fmt, time::Duration};
 
-use secrecy::{ExposeSecret, SecretString};
+use http::HeaderValue;
 
-use super::InvalidToken;
+use super::{InvalidToken, credential::sensitive_value};
 
 /// A one-time code that a person, a mailbox or a generator gave.
 ///
 /// Surrounding white space is taken off. `Debug` shows nothing, and the code is wiped when dropped.
 #[derive(Clone)]
-pub struct Code(SecretString);
+pub struct Code {
+    value: HeaderValue,
+    lifetime: Option<Duration>,
+}
 
 /// What a code service is asked for.
 ///
@@ -53,20 +56,50 @@ impl Code {
         }
         match code.bytes().position(|byte| !(0x21..=0x7E).contains(&byte)) {
             Some(position) => Err(InvalidToken::Character { position }),
-            None => Ok(Self(SecretString::from(code))),
+            None => Ok(Self {
+                value: sensitive_value(code.as_bytes()),
+                lifetime: None,
+            }),
         }
+    }
+
+    /// Sets how long the code is good for, counted from when the code service hands it over.
+    ///
+    /// It matters where one code is sent with many requests, as [`Mfa`](crate::layers::Mfa) does:
+    /// a code is not sent any more when its time is over. Without it, or with less than 1 s, it is
+    /// sent until the server refuses it.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
     }
 
     /// Returns the code itself. Do not log it.
     #[must_use]
+    #[allow(clippy::missing_panics_doc, reason = "it was checked to be ASCII")]
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        std::str::from_utf8(self.value.as_bytes())
+            .expect("checked to be ASCII when the code was made")
+    }
+
+    /// Returns how long the code is good for from when it was handed over, if that is known.
+    #[must_use]
+    pub fn lifetime(&self) -> Option<Duration> {
+        self.lifetime
+    }
+
+    /// Returns the code as the value of a header. It is marked sensitive.
+    #[must_use]
+    pub fn header_value(&self) -> &HeaderValue {
+        &self.value
     }
 }
 
 impl fmt::Debug for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Code").finish_non_exhaustive()
+        f.debug_struct("Code")
+            .field("lifetime", &self.lifetime)
+            .finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,7 @@ use tower_service::Service;
 use super::{Signature, Signatures, service::sign};
 use crate::{
     BoxError, Error, Session, Token,
-    renew::{Entry, Usable, cleared},
+    renew::{Credential, Entry, Usable},
 };
 
 type Wait = Pin<Box<dyn Future<Output = Result<Arc<Entry<Token>>, Error>> + Send>>;
@@ -112,7 +112,7 @@ where
                     // Much may have happened while the inner service got ready. There was a token, so
                     // if there is none it was taken away.
                     if session.renewer().load().is_none() {
-                        return Poll::Ready(Err(cleared().into()));
+                        return Poll::Ready(Err(Token::cleared().into()));
                     }
                     match session.usable(true) {
                         Usable::Now(entry) => {

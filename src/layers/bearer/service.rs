@@ -10,6 +10,7 @@ use tower_service::Service;
 use super::{OneShot, ResponseFuture, Signature};
 use crate::{
     BoxError, Error, ErrorKind, Session, Token,
+    layers::headers,
     origin::Destination,
     renew::{Entry, SignInTraffic, Usable},
     token::copies,
@@ -137,7 +138,7 @@ pub(super) fn sign<B>(
 }
 
 /// Takes this session's token out of a request that goes elsewhere. The caller's own values stay.
-fn take_out(headers: &mut HeaderMap, session: &Session) {
+fn take_out(map: &mut HeaderMap, session: &Session) {
     let current = session.renewer().load();
     let Some(entry) = current.as_ref() else {
         return;
@@ -147,19 +148,7 @@ fn take_out(headers: &mut HeaderMap, session: &Session) {
         .flatten()
     {
         let (name, ours) = token.header();
-        if !headers.get_all(name).iter().any(|value| value == ours) {
-            continue;
-        }
-        let others: Vec<_> = headers
-            .get_all(name)
-            .iter()
-            .filter(|value| *value != ours)
-            .cloned()
-            .collect();
-        headers.remove(name);
-        for value in others {
-            headers.append(name, value);
-        }
+        headers::take_out(map, name, |value| value == ours);
     }
 }
 

@@ -31,6 +31,13 @@ impl<P> RecoverLayer<P> {
         self.body_release = wait;
         self
     }
+
+    pub(crate) fn map<Q>(self, recovery: impl FnOnce(P) -> Q) -> RecoverLayer<Q> {
+        RecoverLayer {
+            recovery: recovery(self.recovery),
+            body_release: self.body_release,
+        }
+    }
 }
 
 impl<S, P: Clone> Layer<S> for RecoverLayer<P> {
