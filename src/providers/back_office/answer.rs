@@ -7,16 +7,29 @@ use http::HeaderMap;
 use secrecy::SecretString;
 use serde_json::value::RawValue;
 
-use super::fields::{Fields, Name};
 use crate::{
     Error, ErrorKind, Token,
     providers::common::{
         advice,
         dates::{self, Nanos},
+        fields::Fields,
         json,
+        lineage::Refresh,
     },
     token::check_refresh_token,
 };
+
+/// The fields that mean something, of all objects in all answers.
+const NAMES: [&str; 8] = [
+    "2faRequired",
+    "2faDetails",
+    "accessToken",
+    "refreshToken",
+    "token",
+    "provider",
+    "createdAt",
+    "expiresAt",
+];
 
 /// How dates are read, and against which clocks.
 #[derive(Clone, Copy, Debug)]
@@ -34,16 +47,6 @@ pub(super) struct Tokens {
     pub(super) access: Result<Token, Error>,
     pub(super) refresh: Refresh,
     pub(super) warning: Option<Error>,
-}
-
-/// What an answer says about the refresh token.
-#[derive(Debug)]
-pub(super) enum Refresh {
-    New(SecretString),
-    /// Nothing: the one that there was stays in force.
-    Kept,
-    /// There is a new one that cannot be read. The one before it is spent.
-    Unreadable,
 }
 
 /// What signing in came to.
@@ -108,11 +111,11 @@ impl SignedIn {
         let what = "sign-in";
         let fields = read(body, what)?;
         let mut warnings = warnings(&fields);
-        let has_tokens = [Name::AccessToken, Name::RefreshToken]
+        let has_tokens = ["accessToken", "refreshToken"]
             .into_iter()
             .any(|name| fields.get(name).is_some());
         let flag = fields
-            .get(Name::TwoFactorRequired)
+            .get("2faRequired")
             .map(|raw| serde_json::from_str::<bool>(raw.get()));
         let required = match flag {
             Some(Ok(required)) => required,
@@ -122,12 +125,11 @@ impl SignedIn {
             }
             Some(Err(_)) => return Err(protocol(what, BAD_FLAG)),
             // Without a flag, tokens are as good as they get.
-            None => fields.get(Name::TwoFactorDetails).is_some() && !has_tokens,
+            None => fields.get("2faDetails").is_some() && !has_tokens,
         };
         // Where both are there, the flag decides.
         if required {
-            return TwoFactor::read(fields.get(Name::TwoFactorDetails), timing)
-                .map(Self::TwoFactor);
+            return TwoFactor::read(fields.get("2faDetails"), timing).map(Self::TwoFactor);
         }
         if !has_tokens {
             return Err(protocol(
@@ -145,19 +147,19 @@ impl TwoFactor {
     fn read(raw: Option<&RawValue>, timing: Timing) -> Result<Self, Error> {
         let wrong = |why| protocol("sign-in", why);
         let details = raw
-            .and_then(Fields::of)
+            .and_then(fields_of)
             .ok_or_else(|| wrong("it asks for a code, but its `2faDetails` are missing"))?;
         let token = details
-            .text(Name::Token)
+            .text("token")
             .filter(|token| !token.is_empty())
             .ok_or_else(|| wrong("it asks for a code, but its `2faDetails.token` is missing"))?;
-        let time_left = match timing.date(details.get(Name::ExpiresAt)) {
+        let time_left = match timing.date(details.get("expiresAt")) {
             // In the past on arrival, it is a placeholder.
             Date::At(end) => dates::between(timing.server.unwrap_or(timing.local), end),
             Date::Wrong if timing.strict => return Err(wrong(OUTSIDE_RFC_3339)),
             Date::Wrong | Date::Missing => None,
         };
-        let method = details.text(Name::Provider).map(|method| plain(&method));
+        let method = details.text("provider").map(|method| plain(&method));
         Ok(Self {
             token: SecretString::from(token.as_str()),
             method: method
@@ -189,32 +191,19 @@ impl Tokens {
 
     fn of(fields: &Fields<'_>, what: &str, timing: Timing, warnings: Vec<&str>) -> Self {
         let mut warnings = warnings;
-        let refresh = Refresh::read(fields.get(Name::RefreshToken));
+        let refresh = refresh(fields.get("refreshToken"));
         if matches!(refresh, Refresh::Unreadable) {
             warnings.push(
                 "its refresh token cannot be used, and the one before it is spent, so the next \
                  renewal uses the password",
             );
         }
-        let access = access(fields.get(Name::AccessToken), what, timing, &mut warnings);
+        let access = access(fields.get("accessToken"), what, timing, &mut warnings);
         let warning = (!warnings.is_empty()).then(|| protocol(what, &warnings.join("; and ")));
         Self {
             access,
             refresh,
             warning,
-        }
-    }
-}
-
-// === impl Refresh ===
-
-impl Refresh {
-    fn read(raw: Option<&RawValue>) -> Self {
-        let Some(raw) = raw else { return Self::Kept };
-        let token = Fields::of(raw).and_then(|issued| issued.text(Name::Token));
-        match token.map(|token| check_refresh_token(&token).map(|()| token)) {
-            Some(Ok(token)) => Self::New(SecretString::from(token.as_str())),
-            Some(Err(_)) | None => Self::Unreadable,
         }
     }
 }
@@ -227,10 +216,10 @@ fn access(
 ) -> Result<Token, Error> {
     let wrong = |why| protocol(what, why);
     let raw = raw.ok_or_else(|| wrong("it has no access token"))?;
-    let issued = Fields::of(raw)
-        .ok_or_else(|| wrong("its `accessToken` is not an object with a `token`"))?;
+    let issued =
+        fields_of(raw).ok_or_else(|| wrong("its `accessToken` is not an object with a `token`"))?;
     let token = issued
-        .text(Name::Token)
+        .text("token")
         .ok_or_else(|| wrong("its access token is no text"))?;
     let token = Token::new(token.as_str())
         .map_err(|error| wrong("its access token cannot be sent").caused_by(error))?;
@@ -239,8 +228,8 @@ fn access(
     }
 
     let dates = (
-        timing.date(issued.get(Name::CreatedAt)),
-        timing.date(issued.get(Name::ExpiresAt)),
+        timing.date(issued.get("createdAt")),
+        timing.date(issued.get("expiresAt")),
     );
     if timing.strict && matches!(dates, (Date::Wrong, _) | (_, Date::Wrong)) {
         return Err(wrong(OUTSIDE_RFC_3339));
@@ -259,10 +248,25 @@ fn access(
     Ok(token)
 }
 
+fn refresh(raw: Option<&RawValue>) -> Refresh {
+    let Some(raw) = raw else {
+        return Refresh::Kept;
+    };
+    let token = fields_of(raw).and_then(|issued| issued.text("token"));
+    match token.map(|token| check_refresh_token(&token).map(|()| token)) {
+        Some(Ok(token)) => Refresh::New(SecretString::from(token.as_str())),
+        Some(Err(_)) | None => Refresh::Unreadable,
+    }
+}
+
 /// Reads the object that an answer begins with.
 fn read<'a>(body: &'a [u8], what: &str) -> Result<Fields<'a>, Error> {
     let body = json::without_mark(body);
-    Fields::first_of(body).map_err(|error| json::unreadable(body, what, &error))
+    Fields::first_of(body, &NAMES).map_err(|error| json::unreadable(body, what, &error))
+}
+
+fn fields_of(raw: &RawValue) -> Option<Fields<'_>> {
+    Fields::of(raw, &NAMES)
 }
 
 fn warnings(fields: &Fields<'_>) -> Vec<&'static str> {

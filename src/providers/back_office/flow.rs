@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
 use super::{
-    answer::{Refresh, SignedIn, Tokens, TwoFactor},
+    answer::{SignedIn, Tokens, TwoFactor},
     api::Failure,
     service::Inner,
     verdict::Endpoint,
@@ -255,38 +255,21 @@ impl Inner {
         Err(Error::with_message(ErrorKind::CodeUnavailable, message))
     }
 
-    /// Notes the new refresh token, and makes the result. The refresh token is noted before
-    /// anything else can fail: the one that was `spent` for it may be worth nothing now.
+    /// Notes the new refresh token, and makes the result.
     fn hand_out(
         &self,
         spent: Option<&SecretString>,
         tokens: Tokens,
         signed_in: bool,
     ) -> Result<Renewed, Error> {
-        let mut lineage = self.lineage();
-        if let (Refresh::Unreadable, Some(spent)) = (&tokens.refresh, spent) {
-            lineage.dead(spent);
-        }
-        let token = match tokens.access {
-            Ok(token) => token,
-            Err(error) => {
-                if let Refresh::New(next) = &tokens.refresh {
-                    lineage.keep(spent, next);
-                }
-                return Err(error);
-            }
-        };
-        let refresh = match tokens.refresh {
-            Refresh::New(next) => Some(next),
-            // What was signed in for is dead.
-            Refresh::Kept => spent.filter(|_| !signed_in).cloned(),
-            Refresh::Unreadable => None,
-        };
-        if let Some(next) = &refresh {
-            lineage.issued(spent, next);
-        }
-        let renewed = Renewed::new(token.keep_refresh_token(refresh)).signed_in(signed_in);
-        Ok(match tokens.warning {
+        let Tokens {
+            access,
+            refresh,
+            warning,
+        } = tokens;
+        let token = self.lineage().settle(spent, access, refresh, signed_in)?;
+        let renewed = Renewed::new(token).signed_in(signed_in);
+        Ok(match warning {
             Some(warning) => renewed.with_warning(warning),
             None => renewed,
         })

@@ -158,7 +158,6 @@
 mod answer;
 mod api;
 mod builder;
-mod fields;
 mod flow;
 mod service;
 mod sign_out;

@@ -3,15 +3,14 @@
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
-    answer::{Refresh, Tokens},
-    api::Failure,
-    service::Inner,
-    verdict::Endpoint,
-};
+use super::{answer::Tokens, api::Failure, service::Inner, verdict::Endpoint};
 use crate::{
     Error, ErrorKind, Token,
-    providers::common::{advice::Secrets, exchange::json, lineage::Standing},
+    providers::common::{
+        advice::Secrets,
+        exchange::json,
+        lineage::{Refresh, Standing},
+    },
 };
 
 impl Inner {
@@ -20,7 +19,7 @@ impl Inner {
         let mut secrets = self.secrets();
         secrets.add_token(token);
         // Whatever the server answers, this refresh token is not presented by a renewal again.
-        let refresh = self.give_up(token.refresh_token());
+        let refresh = self.lineage().give_up(token.refresh_token());
         let status = self.end(token, &secrets).await?;
         let Some(refresh) = refresh.filter(|_| status == StatusCode::UNAUTHORIZED) else {
             return Ok(());
@@ -40,20 +39,6 @@ impl Inner {
             .send(Endpoint::SignOut, Some(credential), None, secrets)
             .await?;
         Ok(reply.status)
-    }
-
-    /// Notes that the session of `held` is over, and returns what could be presented for it.
-    fn give_up(&self, held: Option<&SecretString>) -> Option<SecretString> {
-        let mut lineage = self.lineage();
-        let standing = held.map(|held| lineage.standing(Some(held)));
-        lineage.signed_out(held);
-        match standing {
-            Some(Standing::Refreshable(newest)) => {
-                lineage.signed_out(Some(&newest));
-                Some(newest)
-            }
-            _ => None,
-        }
     }
 
     /// Trades `refresh`, which was given up, for an access token to sign out with. Nothing, if it

@@ -1,5 +1,7 @@
 //! The address of a provider.
 
+use std::fmt;
+
 use http::{Uri, uri::Authority};
 
 use crate::{Error, ErrorKind, origin::is_loopback};
@@ -14,17 +16,30 @@ pub(crate) struct BaseUrl {
     is_insecure: bool,
 }
 
+/// A URL that somebody gave, and what errors call it.
+struct Url<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+// === impl BaseUrl ===
+
 impl BaseUrl {
     /// Checks `text`. Plain http is for loopback alone, unless `insecure` says otherwise.
     pub(crate) fn parse(text: &str, insecure: bool) -> Result<Self, Error> {
+        Self::parse_as("base URL", text, insecure)
+    }
+
+    /// Checks `text`, which errors call by this `name`.
+    pub(crate) fn parse_as(name: &str, text: &str, insecure: bool) -> Result<Self, Error> {
+        let url = Url { name, text };
         let Some((scheme, rest)) = text.split_once("://") else {
-            return Err(without_scheme(text));
+            return Err(url.without_scheme());
         };
         let scheme = scheme.to_ascii_lowercase();
         if scheme != "https" && scheme != "http" {
-            let shown = shown(text);
             return Err(config(format!(
-                "the base URL{shown} is neither https nor http: write https://…"
+                "the {url} is neither https nor http: write https://…"
             )));
         }
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
@@ -36,17 +51,16 @@ impl BaseUrl {
         ] {
             if part.contains(mark) {
                 return Err(config(format!(
-                    "the base URL has {what} (`{mark}`): write scheme, host, port and path only"
+                    "the {name} has {what} (`{mark}`): write scheme, host, port and path only"
                 )));
             }
         }
-        let authority = host_and_port(text, authority)?;
+        let authority = url.host_and_port(authority)?;
         let is_insecure = scheme == "http" && !is_loopback(authority.host());
         if is_insecure && !insecure {
             return Err(config(format!(
-                "the base URL{} would send the password over plain http: write https://{authority}, \
-                 or call insecure_http() if the network is trusted",
-                shown(text)
+                "the {url} would send the password over plain http: write https://{authority}, \
+                 or call insecure_http() if the network is trusted"
             )));
         }
         let base = Self {
@@ -56,7 +70,7 @@ impl BaseUrl {
             prefix: path.trim_end_matches('/').into(),
             is_insecure,
         };
-        base.join("/").map_err(|_| malformed(text))?;
+        base.join("/").map_err(|_| url.malformed())?;
         Ok(base)
     }
 
@@ -87,77 +101,80 @@ impl BaseUrl {
     }
 }
 
-fn host_and_port(text: &str, authority: &str) -> Result<Authority, Error> {
-    let authority: Authority = match authority.parse() {
-        Ok(authority) => authority,
-        Err(_) if authority.is_empty() => {
-            let shown = shown(text);
+// === impl Url ===
+
+impl Url<'_> {
+    fn host_and_port(&self, authority: &str) -> Result<Authority, Error> {
+        let authority: Authority = match authority.parse() {
+            Ok(authority) => authority,
+            Err(_) if authority.is_empty() => {
+                return Err(config(format!(
+                    "the {self} has no host: write it like https://host.name"
+                )));
+            }
+            Err(_) if !authority.is_ascii() => {
+                return Err(config(format!(
+                    "the {self} has letters outside ASCII in its host: write the host in punycode \
+                     (xn--…)"
+                )));
+            }
+            Err(_) => return Err(self.malformed()),
+        };
+        let host = authority.host();
+        if host.is_empty() {
+            return Err(self.malformed());
+        }
+        let port = &authority.as_str()[host.len()..];
+        // Parsing alone would take a plus sign as well.
+        let good_port = |digits: &str| {
+            digits.bytes().all(|byte| byte.is_ascii_digit())
+                && digits.parse::<u16>().is_ok_and(|port| port > 0)
+        };
+        if !port.is_empty() && !port.strip_prefix(':').is_some_and(good_port) {
             return Err(config(format!(
-                "the base URL{shown} has no host: write it like https://host.name"
+                "the {self} has a port that is none: write a number from 1 to 65535, or nothing"
             )));
         }
-        Err(_) if !authority.is_ascii() => {
-            let shown = shown(text);
-            return Err(config(format!(
-                "the base URL{shown} has letters outside ASCII in its host: write the host in \
-                 punycode (xn--…)"
-            )));
+        Ok(authority)
+    }
+
+    fn without_scheme(&self) -> Error {
+        let text = self.text.trim();
+        if text.is_empty() {
+            let name = self.name;
+            return config(format!(
+                "the {name} is empty: write it like https://host.name"
+            ));
         }
-        Err(_) => return Err(malformed(text)),
-    };
-    let host = authority.host();
-    if host.is_empty() {
-        return Err(malformed(text));
+        let advice = if self.is_plain() {
+            format!("https://{}", text.trim_start_matches('/'))
+        } else {
+            "it like https://host.name".into()
+        };
+        config(format!("the {self} has no scheme: write {advice}"))
     }
-    let port = &authority.as_str()[host.len()..];
-    // Parsing alone would take a plus sign as well.
-    let good_port = |digits: &str| {
-        digits.bytes().all(|byte| byte.is_ascii_digit())
-            && digits.parse::<u16>().is_ok_and(|port| port > 0)
-    };
-    if !port.is_empty() && !port.strip_prefix(':').is_some_and(good_port) {
-        let shown = shown(text);
-        return Err(config(format!(
-            "the base URL{shown} has a port that is none: write a number from 1 to 65535, or \
-             nothing"
-        )));
+
+    fn malformed(&self) -> Error {
+        config(format!(
+            "the {self} is not a URL: write it like https://host.name"
+        ))
     }
-    Ok(authority)
-}
 
-fn without_scheme(text: &str) -> Error {
-    if text.trim().is_empty() {
-        return config("the base URL is empty: write it like https://host.name".into());
-    }
-    let advice = if is_plain(text) {
-        format!("https://{}", text.trim().trim_start_matches('/'))
-    } else {
-        "it like https://host.name".into()
-    };
-    config(format!(
-        "the base URL{} has no scheme: write {advice}",
-        shown(text)
-    ))
-}
-
-fn malformed(text: &str) -> Error {
-    config(format!(
-        "the base URL{} is not a URL: write it like https://host.name",
-        shown(text)
-    ))
-}
-
-/// Returns ` `…`` for an error's text, or nothing where the address may hold a secret.
-fn shown(text: &str) -> String {
-    if is_plain(text) {
-        format!(" `{text}`")
-    } else {
-        String::new()
+    /// Whether it can be shown: it holds no secret, and is not long.
+    fn is_plain(&self) -> bool {
+        let text = self.text;
+        !text.contains(['@', '?', '#']) && !text.chars().any(char::is_control) && text.len() <= 200
     }
 }
 
-fn is_plain(text: &str) -> bool {
-    !text.contains(['@', '?', '#']) && !text.chars().any(char::is_control) && text.len() <= 200
+impl fmt::Display for Url<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        if self.is_plain() {
+            write!(f, " `{}`", self.text)?;
+        }
+        Ok(())
+    }
 }
 
 fn config(message: String) -> Error {

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::{Error, Token};
+
 /// How many refresh tokens are remembered after their end.
 const REMEMBERED: usize = 16;
 
@@ -36,6 +38,16 @@ pub(crate) enum Standing {
     Nothing,
 }
 
+/// What an answer says about the refresh token.
+#[derive(Debug)]
+pub(crate) enum Refresh {
+    New(SecretString),
+    /// Nothing: the one that there was stays in force.
+    Kept,
+    /// There is a new one that cannot be read. The one before it is spent.
+    Unreadable,
+}
+
 impl Lineage {
     /// Finds what to present for a session that has `held`.
     pub(crate) fn standing(&self, held: Option<&SecretString>) -> Standing {
@@ -62,6 +74,41 @@ impl Lineage {
         }
     }
 
+    /// Notes what came for `spent`, if anything was, and gives the new token the refresh token that
+    /// is in force now.
+    ///
+    /// The refresh token is noted before anything else about the answer matters: the one that was
+    /// spent for it may be worth nothing now. After a sign-in the old one is dead in any case.
+    pub(crate) fn settle(
+        &mut self,
+        spent: Option<&SecretString>,
+        access: Result<Token, Error>,
+        refresh: Refresh,
+        signed_in: bool,
+    ) -> Result<Token, Error> {
+        if let (Refresh::Unreadable, Some(spent)) = (&refresh, spent) {
+            self.dead(spent);
+        }
+        let token = match access {
+            Ok(token) => token,
+            Err(error) => {
+                if let Refresh::New(next) = &refresh {
+                    self.keep(spent, next);
+                }
+                return Err(error);
+            }
+        };
+        let refresh = match refresh {
+            Refresh::New(next) => Some(next),
+            Refresh::Kept => spent.filter(|_| !signed_in).cloned(),
+            Refresh::Unreadable => None,
+        };
+        if let Some(next) = &refresh {
+            self.issued(spent, next);
+        }
+        Ok(token.keep_refresh_token(refresh))
+    }
+
     /// Keeps `next`, which no session has.
     pub(crate) fn keep(&mut self, spent: Option<&SecretString>, next: &SecretString) {
         let unclaimed = spent.is_none_or(|spent| self.is_unclaimed(spent));
@@ -84,6 +131,19 @@ impl Lineage {
         self.unclaimed = None;
         if let Some(refresh) = refresh {
             self.dead(refresh);
+        }
+    }
+
+    /// Notes that the session that has `held` is over, and returns what could be presented for it.
+    pub(crate) fn give_up(&mut self, held: Option<&SecretString>) -> Option<SecretString> {
+        let standing = held.map(|held| self.standing(Some(held)));
+        self.signed_out(held);
+        match standing {
+            Some(Standing::Refreshable(newest)) => {
+                self.signed_out(Some(&newest));
+                Some(newest)
+            }
+            _ => None,
         }
     }
 

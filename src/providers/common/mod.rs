@@ -11,6 +11,7 @@ pub(crate) mod attempts;
 pub(crate) mod base_url;
 pub(crate) mod dates;
 pub(crate) mod exchange;
+pub(crate) mod fields;
 pub(crate) mod json;
 pub(crate) mod lineage;
 pub(crate) mod lockout;
