@@ -6,9 +6,9 @@
 //! A [`StoreLayer`] around the token service (a session has one by
 //! [`SessionBuilder::store`](crate::SessionBuilder::store)) makes of each renewal this transaction:
 //!
-//! 1. Take the lease: of all who share the key, one renews at a time.
-//! 2. Look again. If somebody has renewed meanwhile, their token is adopted, and nothing is sent to
-//!    the server. If theirs has expired as well, *its* refresh token is the one that is used.
+//! 1. Look: if somebody has renewed meanwhile, their token is adopted, and that is all.
+//! 2. Take the lease, and look again: of all who share the key, one renews at a time. If the token
+//!    that others renewed has expired as well, *its* refresh token is the one that is used.
 //! 3. Note that a renewal begins, if a refresh token is about to be spent.
 //! 4. Renew.
 //! 5. Save, if nobody else has saved since. Then give the lease back, and only then the session

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    LostAnswer, Record, Saved,
+    Lease, LostAnswer, Record, Saved,
     link::{Link, unsaved},
 };
-use crate::{Error, ErrorKind, Reason, Renewal, Renewed, Token};
+use crate::{Error, ErrorKind, Reason, Renewal, Renewed, Token, renew::Credential};
 
 /// How often a transaction is begun anew because others wrote at the same time. They should not,
 /// as long as it has the lease.
@@ -18,6 +18,16 @@ enum Look {
     Adopt(Token),
     /// It is ours to renew, from what this record holds.
     Renew(Record),
+}
+
+/// How a transaction begins.
+enum Opened {
+    /// It is over: others have renewed.
+    Adopted(Token),
+    /// Nobody wants its result any more.
+    Abandoned,
+    /// It has the lease, and has looked.
+    Held(Lease, Look),
 }
 
 /// Runs `renewal` by way of the store, with `renew` for what cannot be had from it.
@@ -32,16 +42,27 @@ where
 {
     link.watch();
     let opened = async {
-        let lease = link.store.lease(&link.key, link.lease_ttl).await?;
+        // What is there already needs no lease: thousands may come for it at once.
+        if let Some(token) = glance(link, &renewal).await? {
+            return Ok(Opened::Adopted(token));
+        }
+        let lease = tokio::select! {
+            biased;
+            lease = link.store.lease(&link.key, link.lease_ttl) => lease?,
+            // The watcher has brought what others renewed. Those who need a lease come sooner to it.
+            () = renewal.abandoned() => return Ok(Opened::Abandoned),
+        };
         let look = look(link, &renewal).await?;
-        Ok((lease, look))
+        Ok(Opened::Held(lease, look))
     };
     match opened.await {
-        Ok((lease, Look::Adopt(token))) => {
+        Ok(Opened::Adopted(token)) => Ok(Renewed::new(token).adopted()),
+        Ok(Opened::Abandoned) => Err(Token::cleared()),
+        Ok(Opened::Held(lease, Look::Adopt(token))) => {
             lease.release().await;
             Ok(Renewed::new(token).adopted())
         }
-        Ok((lease, Look::Renew(record))) => {
+        Ok(Opened::Held(lease, Look::Renew(record))) => {
             let renewed = renew_from(link, renewal, record, renew).await;
             lease.release().await;
             renewed
@@ -55,6 +76,20 @@ where
         }
         Err(error) => Err(unreachable_store(error)),
     }
+}
+
+/// Looks for what others have done.
+async fn glance(link: &Link, renewal: &Renewal) -> Result<Option<Token>, Error> {
+    let mut seen = link.seen.lock().await;
+    link.flush_over(&mut seen).await?;
+    let Some(record) = link.store.load(&link.key).await? else {
+        return Ok(None);
+    };
+    let token = adoptable(link, renewal, &record);
+    if token.is_some() {
+        *seen = record.version;
+    }
+    Ok(token)
 }
 
 /// Looks for what others have done, and notes in the store that a renewal begins if it is ours.
