@@ -51,6 +51,7 @@
 //! | [`MfaLayer`](layers::MfaLayer) | attaches the current code; on a challenge gets a new one, once for all, and sends again |
 //! | [`RecoverLayer`](layers::RecoverLayer) | the engine of both, for challenges of your own kind |
 //! | [`VersionUpgradeLayer`](layers::VersionUpgradeLayer) | on a `409` to a sign-in: switches to its next version for good, and sends again |
+//! | [`NormalizeLayer`](layers::NormalizeLayer) | gives a failure inside a `200` an honest status |
 //! | [`ReplayLayer`](replay::ReplayLayer) | makes a streaming request body sendable twice, up to a cap |
 //!
 //! They stack in any order and with other layers in between; [`layers`] says which order is best.
@@ -78,6 +79,7 @@
 //! | `back-office` | sign-in for the Back Office API (B2Core): `providers::back_office` |
 //! | `file-store` | tokens in a file that processes share: `stores::FileStore` |
 //! | `redis-store` | tokens in Redis or Valkey, for the processes of many machines: `stores::RedisStore` |
+//! | `json` | envelopes in JSON for `NormalizeLayer`: `layers::normalize::json` |
 //! | `tracing` | log lines for sign-ins, renewals and failures, with the `tracing` crate |
 //! | `testing` | simulators on loopback ports and a clock that obeys: `testing` |
 //! | `full` | all of the above but `testing` |

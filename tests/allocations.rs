@@ -18,8 +18,11 @@ use http::{HeaderName, Request, Response, response};
 use http_body_util::Full;
 use tower::{BoxError, Layer, Service};
 use tower_reauth::{
-    Code, Session, Token,
-    layers::{BearerLayer, Mfa, RefreshLayer},
+    Code, Error, Session, Token,
+    layers::{
+        BearerLayer, Mfa, NormalizeLayer, RefreshLayer,
+        normalize::{End, Envelope, Failure, Reader, Verdict},
+    },
     replay::ReplayLayer,
 };
 
@@ -53,9 +56,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A client that answers at once with an empty body.
-#[derive(Clone)]
-struct Sink;
+/// A client that answers at once with a body, which is empty by default.
+#[derive(Clone, Default)]
+struct Sink(&'static str);
 
 impl<B> Service<Request<B>> for Sink {
     type Response = Response<Full<Bytes>>;
@@ -68,7 +71,7 @@ impl<B> Service<Request<B>> for Sink {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         drop(black_box(request));
-        ready(Ok(Response::new(Full::default())))
+        ready(Ok(Response::new(Full::from(self.0))))
     }
 }
 
@@ -106,21 +109,21 @@ where
 
 #[test]
 fn bearer_adds_none() {
-    let bare = allocations(Sink);
+    let bare = allocations(Sink::default());
     assert!(bare > 0, "the allocator counts");
-    let bearer = allocations(BearerLayer::new(session()).layer(Sink));
+    let bearer = allocations(BearerLayer::new(session()).layer(Sink::default()));
     assert_eq!(bearer - bare, 0);
 }
 
 #[test]
 fn refresh_adds_three_for_the_copy_of_the_head() {
-    let bare = allocations(Sink);
+    let bare = allocations(Sink::default());
     let session = session();
     let layers = (
         RefreshLayer::new(session.clone()),
         BearerLayer::new(session),
     );
-    let refreshing = allocations(layers.layer(Sink));
+    let refreshing = allocations(layers.layer(Sink::default()));
     // Two vectors of the header map, and the count by which two URIs share one text.
     assert_eq!(refreshing - bare, 3);
 }
@@ -128,24 +131,69 @@ fn refresh_adds_three_for_the_copy_of_the_head() {
 #[test]
 fn mfa_beside_refresh_adds_none_while_there_is_no_code() {
     let session = session();
-    let alone = allocations(session.layer().layer(Sink));
+    let alone = allocations(session.layer().layer(Sink::default()));
     let mfa = Mfa::builder(
         HeaderName::from_static("x-code"),
         |_: &response::Parts, _: &[u8]| None,
     );
     let mfa = mfa.origin(ORIGIN).build().unwrap();
-    let both = allocations(session.layer().mfa(&mfa).layer(Sink));
+    let both = allocations(session.layer().mfa(&mfa).layer(Sink::default()));
     assert_eq!(both - alone, 0);
     mfa.set(Code::new("123456").unwrap());
-    let both = allocations(session.layer().mfa(&mfa).layer(Sink));
+    let both = allocations(session.layer().mfa(&mfa).layer(Sink::default()));
     assert_eq!(both - alone, 0);
 }
 
 #[test]
 fn replay_adds_none_for_a_body_in_memory() {
-    let bare = allocations(Sink);
+    let bare = allocations(Sink::default());
     let session = session();
     let layers = (ReplayLayer::new(), RefreshLayer::new(session.clone()));
-    let stack = allocations(layers.layer(BearerLayer::new(session).layer(Sink)));
+    let stack = allocations(layers.layer(BearerLayer::new(session).layer(Sink::default())));
     assert_eq!(stack - bare, 3);
+}
+
+#[test]
+fn normalize_adds_none_but_for_the_body_that_it_looks_into() {
+    /// Says whether a body begins with a bracket.
+    #[derive(Clone, Copy)]
+    struct Bracket {
+        looks: bool,
+    }
+
+    impl Envelope for Bracket {
+        type Reader = Self;
+
+        fn reader<B>(&self, _: &Request<B>) -> Option<Self> {
+            self.looks.then_some(*self)
+        }
+    }
+
+    impl Reader for Bracket {
+        type Error = Error;
+
+        fn head(&mut self, _: &response::Parts) -> Verdict<Error> {
+            Verdict::More
+        }
+
+        fn body(&mut self, start: &[u8]) -> Verdict<Error> {
+            assert!(start.starts_with(b"{"));
+            Verdict::Pass
+        }
+
+        fn end(&mut self, _: &[u8], _: End<'_>) -> Option<Failure<Error>> {
+            None
+        }
+    }
+
+    for (looks, body, expected) in [
+        (false, "{}", 0),
+        (true, "", 0),
+        // The rest of the body moves, so it is boxed.
+        (true, "{}", 1),
+    ] {
+        let bare = allocations(Sink(body));
+        let layer = NormalizeLayer::new(Bracket { looks });
+        assert_eq!(allocations(layer.layer(Sink(body))) - bare, expected);
+    }
 }

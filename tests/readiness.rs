@@ -1,17 +1,20 @@
 //! The service that was made ready is the one that is called, and readiness is never sat on.
 
 mod common;
+#[path = "common/contract.rs"]
+mod contract;
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll, ready},
+    task::Poll,
     time::Duration,
 };
 
 use common::{Api, Body, Minter, ORIGIN, get};
+use contract::{Contract, Contracts};
 use http::{Request, Response, StatusCode};
 use tokio::task::JoinSet;
 use tokio_test::{assert_pending, task};
@@ -24,75 +27,6 @@ use tower_reauth::{
     layers::{BearerLayer, RefreshLayer},
     replay::ReplayLayer,
 };
-
-/// Panics when it is called without being ready, and counts readiness that nobody used.
-struct Contract<S> {
-    inner: S,
-    ready: bool,
-    open: Arc<AtomicUsize>,
-}
-
-/// Puts a [`Contract`] around a service.
-#[derive(Clone)]
-struct Contracts(Arc<AtomicUsize>);
-
-impl<S> Layer<S> for Contracts {
-    type Service = Contract<S>;
-
-    fn layer(&self, inner: S) -> Contract<S> {
-        Contract::new(inner, &self.0)
-    }
-}
-
-impl<S> Contract<S> {
-    fn new(inner: S, open: &Arc<AtomicUsize>) -> Self {
-        Self {
-            inner,
-            ready: false,
-            open: Arc::clone(open),
-        }
-    }
-}
-
-impl<S: Clone> Clone for Contract<S> {
-    fn clone(&self) -> Self {
-        // New clones do not carry the readiness.
-        Self::new(self.inner.clone(), &self.open)
-    }
-}
-
-impl<S, T> Service<T> for Contract<S>
-where
-    S: Service<T>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        ready!(self.inner.poll_ready(cx))?;
-        if !self.ready {
-            self.ready = true;
-            self.open.fetch_add(1, Ordering::SeqCst);
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: T) -> S::Future {
-        assert!(self.ready, "called without being ready");
-        self.ready = false;
-        self.open.fetch_sub(1, Ordering::SeqCst);
-        self.inner.call(request)
-    }
-}
-
-impl<S> Drop for Contract<S> {
-    fn drop(&mut self) {
-        if self.ready {
-            self.open.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-}
 
 /// Every order of the three layers, each of which may be there or not.
 async fn in_every_position<F, Fut>(check: F)

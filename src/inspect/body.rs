@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -97,6 +98,22 @@ impl<R> PeekBody<R> {
         match &self.repr {
             Repr::Untouched { body } => body.is_end_stream(),
             Repr::Peeked { peeked } => peeked.rest.is_none() || peeked.has_trailers(),
+        }
+    }
+
+    /// Returns the trailers, if the body was read up to them.
+    pub(crate) fn trailers(&self) -> Option<&HeaderMap> {
+        match &self.repr {
+            Repr::Untouched { .. } => None,
+            Repr::Peeked { peeked } => peeked.tail.as_ref()?.trailers_ref(),
+        }
+    }
+
+    /// Whether the body failed after what was read.
+    pub(crate) fn has_failed(&self) -> bool {
+        match &self.repr {
+            Repr::Untouched { .. } => false,
+            Repr::Peeked { peeked } => peeked.error.is_some(),
         }
     }
 

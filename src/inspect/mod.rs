@@ -41,10 +41,13 @@
 //! ```
 
 mod body;
-// The layers that inspect are the users; until they are there nothing but the tests is.
 mod peek;
 #[cfg(test)]
 mod tests;
+mod until;
 
 pub use self::body::{Cut, PeekBody};
-pub(crate) use self::peek::Peek;
+pub(crate) use self::{
+    peek::Peek,
+    until::{Limit, Until},
+};

@@ -8,25 +8,23 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::PeekBody;
+use super::{Limit, PeekBody, Until};
 use crate::BoxError;
 
 pin_project! {
-    /// Reads the start of a body: until it ends, until more than `limit` bytes are read, or until
-    /// `deadline` is ready.
+    /// Reads the start of a body, until it ends or `until` has enough.
     ///
     /// # Cancel safety
     ///
     /// What was read is lost with the future, and the rest of the body with it.
-    pub(crate) struct Peek<R, D> {
+    pub(crate) struct Peek<R, U> {
         body: Source<R>,
         start: Start,
-        limit: usize,
         // How many frames without data may still come. They cost no memory, but a body of nothing
         // else must not keep the reader busy for ever.
         empty_frames_left: usize,
         #[pin]
-        deadline: D,
+        until: U,
     }
 }
 
@@ -48,13 +46,15 @@ const MAX_EMPTY_FRAMES: usize = 1024;
 
 // === impl Peek ===
 
-impl<R, D> Peek<R, D>
-where
-    R: Body<Data = Bytes>,
-    R::Error: Into<BoxError>,
-    D: Future<Output = ()>,
-{
+impl<R: Body, D> Peek<R, Limit<D>> {
+    /// Reads until more than `limit` bytes are read, or until `deadline` is ready.
     pub(crate) fn new(body: R, limit: usize, deadline: D) -> Self {
+        Self::until(body, Limit::new(limit, deadline))
+    }
+}
+
+impl<R: Body, U> Peek<R, U> {
+    pub(crate) fn until(body: R, until: U) -> Self {
         let body = if body.is_end_stream() {
             Source::Empty(body)
         } else {
@@ -63,18 +63,22 @@ where
         Self {
             body,
             start: Start::One(Bytes::new()),
-            limit,
             empty_frames_left: MAX_EMPTY_FRAMES,
-            deadline,
+            until,
         }
+    }
+
+    /// Returns what says when enough was read, with what it has found out.
+    pub(crate) fn until_mut(self: Pin<&mut Self>) -> Pin<&mut U> {
+        self.project().until
     }
 }
 
-impl<R, D> Future for Peek<R, D>
+impl<R, U> Future for Peek<R, U>
 where
     R: Body<Data = Bytes>,
     R::Error: Into<BoxError>,
-    D: Future<Output = ()>,
+    U: Until,
 {
     type Output = PeekBody<R>;
 
@@ -88,13 +92,15 @@ where
         let mut tail = None;
         let mut error = None;
         let ended = loop {
-            match body.as_mut().poll_frame(cx) {
+            let enough = match body.as_mut().poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => {
+                        *this.empty_frames_left = this.empty_frames_left.saturating_sub(1);
+                        *this.empty_frames_left == 0
+                    }
                     Ok(data) => {
-                        if data.is_empty() {
-                            *this.empty_frames_left = this.empty_frames_left.saturating_sub(1);
-                        }
                         this.start.push(data);
+                        this.until.as_mut().is_enough(this.start.as_slice())
                     }
                     // Nothing comes after trailers. Should it, it stays in the body, in its place.
                     Err(frame) => {
@@ -107,17 +113,16 @@ where
                     break true;
                 }
                 Poll::Ready(None) => break true,
-                // Asked only here: what is there already is read whatever the time.
-                Poll::Pending if this.deadline.as_mut().poll(cx).is_ready() => break false,
+                Poll::Pending if this.until.as_mut().poll_late(cx).is_ready() => break false,
                 Poll::Pending => {
                     *this.body = Source::Reading(body);
                     return Poll::Pending;
                 }
-            }
+            };
             if body.is_end_stream() {
                 break true;
             }
-            if this.start.len() > *this.limit || *this.empty_frames_left == 0 {
+            if enough {
                 break false;
             }
         };
@@ -127,11 +132,10 @@ where
     }
 }
 
-impl<R, D> fmt::Debug for Peek<R, D> {
+impl<R, U> fmt::Debug for Peek<R, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Peek")
-            .field("read", &self.start.len())
-            .field("limit", &self.limit)
+            .field("read", &self.start.as_slice().len())
             .finish_non_exhaustive()
     }
 }
@@ -139,16 +143,15 @@ impl<R, D> fmt::Debug for Peek<R, D> {
 // === impl Start ===
 
 impl Start {
-    fn len(&self) -> usize {
+    fn as_slice(&self) -> &[u8] {
         match self {
-            Self::One(bytes) => bytes.len(),
-            Self::Joined(bytes) => bytes.len(),
+            Self::One(bytes) => bytes,
+            Self::Joined(bytes) => bytes,
         }
     }
 
     fn push(&mut self, data: Bytes) {
         match self {
-            _ if data.is_empty() => {}
             Self::One(first) if first.is_empty() => *first = data,
             Self::One(first) => {
                 let mut joined = BytesMut::with_capacity(first.len() + data.len());

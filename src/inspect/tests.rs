@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Empty, Full};
 use proptest::prelude::*;
 use tokio_test::{assert_pending, assert_ready, task};
 
-use super::{Cut, Peek, PeekBody};
+use super::{Cut, Limit, Peek, PeekBody};
 use crate::BoxError;
 
 const LIMIT: usize = 10;
@@ -212,7 +212,7 @@ fn debug_shows_no_bytes() {
     let body = peek(Script::new([data("secret")])).unwrap();
     let shown = format!("{body:?}");
     assert_eq!(shown, "PeekBody { read: 6, rest: false, .. }");
-    let peek = Peek::new(Full::new(Bytes::from("secret")), LIMIT, pending());
+    let peek = Peek::new(Full::new(Bytes::from("secret")), LIMIT, pending::<()>());
     assert!(!format!("{peek:?}").contains("secret"));
 }
 
@@ -220,7 +220,7 @@ fn debug_shows_no_bytes() {
 fn bodies_are_send_and_sync_when_the_response_is() {
     fn is_send_sync<T: Send + Sync>() {}
     is_send_sync::<PeekBody<Full<Bytes>>>();
-    is_send_sync::<Peek<Full<Bytes>, Ready<()>>>();
+    is_send_sync::<Peek<Full<Bytes>, Limit<Ready<()>>>>();
 }
 
 proptest! {

@@ -7,17 +7,21 @@
 //! | [`MfaLayer`] | attaches the current code; on a challenge gets a new one, once for all, and sends again |
 //! | [`RecoverLayer`] | the engine of both, for challenges of your own kind |
 //! | [`VersionUpgradeLayer`] | on a `409` to a sign-in: switches to its next version for good, and sends again |
+//! | [`NormalizeLayer`] | gives a failure inside a `200` an honest status |
 //! | [`ReplayLayer`](crate::replay::ReplayLayer) | makes a streaming request body sendable twice, up to a cap |
 //!
 //! # Order
 //!
 //! Outermost first: whatever follows redirects, `ReplayLayer`, `MfaLayer`, `RefreshLayer`,
-//! `BearerLayer`, the client. [`Session::layer`](crate::Session::layer) has all of ours in one but
-//! `MfaLayer`, which [`SessionLayer::mfa`] adds.
+//! `BearerLayer`, `NormalizeLayer`, the client. [`Session::layer`](crate::Session::layer) has all of
+//! ours in one but `NormalizeLayer`, and `MfaLayer`, which [`SessionLayer::mfa`] adds.
 //!
 //! Redirects stand outermost so that each hop passes the origin check of `BearerLayer`. A client
 //! that follows redirects by itself, below the layers, takes a token in a header of its own along
 //! to wherever it is sent: set it not to follow them, or not to leave the origin.
+//!
+//! `NormalizeLayer` stands inside `BearerLayer` and `RefreshLayer`, so that a `401` that it makes is
+//! one to them; and around whatever decompresses bodies, for it cannot look into those.
 //!
 //! `VersionUpgradeLayer` is for the sign-in, which has a plain client of its own: see
 //! [`version_upgrade`].
@@ -25,6 +29,7 @@
 pub mod bearer;
 mod headers;
 pub mod mfa;
+pub mod normalize;
 pub mod recover;
 pub mod refresh;
 mod session;
@@ -33,6 +38,7 @@ pub mod version_upgrade;
 pub use self::{
     bearer::{Bearer, BearerLayer},
     mfa::{Mfa, MfaLayer},
+    normalize::{Normalize, NormalizeLayer},
     recover::{Recover, RecoverLayer, Recovery},
     refresh::{Refresh, RefreshLayer},
     session::SessionLayer,

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/contract.rs"]
+mod contract;
 
 mod bodies;
 mod http_services;

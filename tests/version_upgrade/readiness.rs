@@ -3,7 +3,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
@@ -20,63 +20,9 @@ use tower_reauth::layers::version_upgrade::{UpgradeLatch, VersionUpgradeLayer};
 
 use crate::{
     common::Body,
+    contract::Contract,
     support::{Login, post},
 };
-
-/// Panics when it is called without being ready, and counts readiness that is held.
-struct Contract<S> {
-    inner: S,
-    is_ready: bool,
-    held: Arc<AtomicUsize>,
-}
-
-impl<S> Contract<S> {
-    fn new(inner: S, held: &Arc<AtomicUsize>) -> Self {
-        Self {
-            inner,
-            is_ready: false,
-            held: Arc::clone(held),
-        }
-    }
-
-    fn let_go(&mut self) {
-        if std::mem::take(&mut self.is_ready) {
-            self.held.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-}
-
-impl<S: Clone> Clone for Contract<S> {
-    fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), &self.held)
-    }
-}
-
-impl<S: Service<T>, T> Service<T> for Contract<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        let ready = self.inner.poll_ready(cx);
-        if ready.is_ready() && !std::mem::replace(&mut self.is_ready, true) {
-            self.held.fetch_add(1, Ordering::SeqCst);
-        }
-        ready
-    }
-
-    fn call(&mut self, request: T) -> S::Future {
-        assert!(self.is_ready, "called without being ready");
-        self.let_go();
-        self.inner.call(request)
-    }
-}
-
-impl<S> Drop for Contract<S> {
-    fn drop(&mut self) {
-        self.let_go();
-    }
-}
 
 #[tokio::test]
 async fn only_what_was_made_ready_is_called() {

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     BoxError, Error, ErrorKind,
     clock::has_timer,
-    inspect::{Peek, PeekBody},
+    inspect::{Limit, Peek, PeekBody},
     replay::{Released, ResendBody},
 };
 
@@ -73,7 +73,7 @@ pin_project! {
         // Waiting for the start of a challenge's body, so that its connection is free.
         Peeking {
             #[pin]
-            peek: Peek<ResBody, Sleep>,
+            peek: Peek<ResBody, Limit<Sleep>>,
             head: Option<response::Parts>,
             claims: Places,
         },

@@ -17,7 +17,7 @@ use super::{UpgradeLatch, UpgradeSignal};
 use crate::{
     BoxError,
     clock::has_timer,
-    inspect::{Peek, PeekBody},
+    inspect::{Limit, Peek, PeekBody},
     layers::recover::kept::{Kept, PEEK_BYTES, PEEK_TIME, Second, no_timer},
     replay::{Released, ResendBody},
 };
@@ -58,7 +58,7 @@ pin_project! {
         // Waiting for the start of the refused response's body, so that its connection is free.
         Peeking {
             #[pin]
-            peek: Peek<ResBody, Sleep>,
+            peek: Peek<ResBody, Limit<Sleep>>,
             parts: Option<(response::Parts, V2, Kept<ReqBody>)>,
         },
         // Waiting for the client to let go of the first body.

@@ -1,0 +1,149 @@
+use std::borrow::Cow;
+
+use http::{
+    HeaderMap, StatusCode,
+    header::{CONTENT_ENCODING, CONTENT_TYPE},
+    response,
+};
+use serde_json::{Deserializer, value::RawValue};
+
+use super::{
+    Members, Unreadable,
+    scan::{Found, Scan, trim_start},
+};
+use crate::layers::normalize::{End, Failure, Reader, Verdict};
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// [`Reader`] of a JSON object, which hands its members to a [`Members`].
+///
+/// It is for [`Envelope::reader`](super::super::Envelope::reader) to return. See the
+/// [module docs](super) for what it looks at.
+#[derive(Debug)]
+pub struct JsonReader<M> {
+    members: M,
+    scan: Scan,
+}
+
+// === impl JsonReader ===
+
+impl<M: Members> JsonReader<M> {
+    /// Creates a reader that hands the members of one response's object to `members`.
+    #[must_use]
+    pub fn new(members: M) -> Self {
+        Self {
+            members,
+            scan: Scan::default(),
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn into_members(self) -> M {
+        self.members
+    }
+
+    fn unreadable(&mut self, why: Unreadable<'_>) -> Verdict<M::Error> {
+        match self.members.end(Err(why)) {
+            Some(failure) => Verdict::Fail(failure),
+            None => Verdict::Pass,
+        }
+    }
+
+    fn member(&mut self, text: &[u8]) -> Verdict<M::Error> {
+        let Some((name, value)) = split(text) else {
+            return self.unreadable(Unreadable::Malformed { member: None });
+        };
+        let name = match serde_json::from_str::<&str>(name.get()) {
+            Ok(name) => Cow::Borrowed(name),
+            // With escapes it cannot be borrowed.
+            Err(_) => match serde_json::from_str::<String>(name.get()) {
+                Ok(name) => Cow::Owned(name),
+                Err(_) => return self.unreadable(Unreadable::Malformed { member: None }),
+            },
+        };
+        match serde_json::from_slice::<&RawValue>(value) {
+            Ok(value) => self.members.member(&name, value),
+            Err(_) => self.unreadable(Unreadable::Malformed {
+                member: Some(&name),
+            }),
+        }
+    }
+}
+
+impl<M: Members> Reader for JsonReader<M> {
+    type Error = M::Error;
+
+    fn head(&mut self, response: &response::Parts) -> Verdict<M::Error> {
+        if !response.status.is_success() || response.status == StatusCode::PARTIAL_CONTENT {
+            return Verdict::Pass;
+        }
+        if is_encoded(&response.headers) {
+            return self.unreadable(Unreadable::Encoded);
+        }
+        if !may_be_json(&response.headers) {
+            return self.unreadable(Unreadable::ContentType);
+        }
+        Verdict::More
+    }
+
+    fn body(&mut self, start: &[u8]) -> Verdict<M::Error> {
+        if start.len() < BYTE_ORDER_MARK.len() && BYTE_ORDER_MARK.starts_with(start) {
+            return Verdict::More;
+        }
+        let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+        loop {
+            let verdict = match self.scan.next(text) {
+                Found::Member(range) => self.member(&text[range]),
+                Found::End => match self.members.end(Ok(())) {
+                    Some(failure) => Verdict::Fail(failure),
+                    None => Verdict::Pass,
+                },
+                Found::NoObject => self.unreadable(Unreadable::NoObject),
+                Found::Misplaced => self.unreadable(Unreadable::Malformed { member: None }),
+                Found::Nothing => return Verdict::More,
+            };
+            if !matches!(verdict, Verdict::More) {
+                return verdict;
+            }
+        }
+    }
+
+    fn end(&mut self, start: &[u8], end: End<'_>) -> Option<Failure<M::Error>> {
+        let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+        self.members.end(Err(match end {
+            End::Whole { .. } if trim_start(text).is_empty() => Unreadable::Empty,
+            End::Whole { .. } => Unreadable::Truncated,
+            End::OverCap => Unreadable::OverCap,
+            End::Broken | End::NotThere => Unreadable::Broken,
+        }))
+    }
+}
+
+/// Splits a member into its name and what stands behind the colon.
+fn split(member: &[u8]) -> Option<(&RawValue, &[u8])> {
+    let mut names = Deserializer::from_slice(member).into_iter::<&RawValue>();
+    let name = names.next()?.ok()?;
+    let value = member.get(names.byte_offset()..)?;
+    let value = trim_start(value).strip_prefix(b":")?;
+    Some((name, value))
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// Whether a body of this type may be JSON. Servers call it text of any kind, a web page above all.
+fn may_be_json(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(CONTENT_TYPE) else {
+        return true;
+    };
+    let kind = kind.as_bytes();
+    let end = kind.iter().position(|&byte| byte == b';');
+    let kind = kind[..end.unwrap_or(kind.len())].trim_ascii();
+    let kind = kind.to_ascii_lowercase();
+    match kind.strip_prefix(b"text/") {
+        Some(kind) => kind != b"event-stream",
+        None => kind.ends_with(b"/json") || kind.ends_with(b"+json"),
+    }
+}
