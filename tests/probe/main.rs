@@ -5,8 +5,10 @@
 
 mod calls;
 mod codes;
-mod failures;
+#[path = "../common/example.rs"]
+mod example;
 #[cfg(unix)]
+mod failures;
 mod interrupts;
 mod leaks;
 mod program;

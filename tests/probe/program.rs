@@ -1,12 +1,6 @@
 //! Runs the program and reads what it prints.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Stdio,
-    sync::OnceLock,
-    time::SystemTime,
-};
+use std::{env, process::Stdio};
 
 use serde_json::Value;
 use tokio::process::Command;
@@ -25,7 +19,7 @@ pub(crate) struct Run {
 
 /// Creates a command with the credentials in its environment, and nothing of ours but the path.
 pub(crate) fn probe(arguments: &[&str]) -> Command {
-    let mut command = Command::new(executable());
+    let mut command = Command::new(crate::example::executable("probe", "examples/probe"));
     command
         .args(arguments)
         .env_clear()
@@ -97,47 +91,4 @@ impl Run {
         assert!(!lines.is_empty(), "{self:?}");
         lines
     }
-}
-
-/// Cargo builds the examples with the tests, but not if one test alone is asked for: then what is
-/// there is missing or out of date.
-fn executable() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let test = env::current_exe().unwrap();
-        let profile = test.parent().and_then(Path::parent).unwrap();
-        let name = format!("probe{}", env::consts::EXE_SUFFIX);
-        let executable = profile.join("examples").join(name);
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let newest = changed(&sources.join("examples/probe")).max(changed(&sources.join("src")));
-        if !executable.exists() || changed(&executable) < newest {
-            let mut build = std::process::Command::new(env!("CARGO"));
-            build.args(["build", "--example", "probe"]);
-            build.current_dir(sources);
-            // What cargo tells this test about itself would rebuild crates that look at it.
-            let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_"];
-            for (name, _) in env::vars_os() {
-                let name = name.to_string_lossy();
-                if told.iter().any(|prefix| name.starts_with(prefix)) {
-                    build.env_remove(&*name);
-                }
-            }
-            if profile.ends_with("release") {
-                build.arg("--release");
-            }
-            assert!(build.status().unwrap().success());
-        }
-        assert!(executable.exists(), "{} is missing", executable.display());
-        executable
-    })
-}
-
-/// When the file, or the newest of the files in the folder, was changed.
-fn changed(path: &Path) -> SystemTime {
-    if !path.is_dir() {
-        return path.metadata().unwrap().modified().unwrap();
-    }
-    let entries = path.read_dir().unwrap();
-    let times = entries.map(|entry| changed(&entry.unwrap().path()));
-    times.max().unwrap_or(SystemTime::UNIX_EPOCH)
 }

@@ -3,7 +3,8 @@ use std::{fmt, pin::Pin, sync::Arc, time::Duration};
 use redis::{FromRedisValue, RedisError, ScriptInvocation};
 use tokio::{
     sync::{Mutex, mpsc},
-    time::{MissedTickBehavior, interval, timeout},
+    task::AbortHandle,
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use tokio_stream::{StreamExt, wrappers::ReceiverStream};
 use zeroize::Zeroizing;
@@ -33,9 +34,9 @@ const PATIENCE: [u64; 2] = [20, 80];
 /// Nothing is connected before it is needed, and a connection that was lost is made again. Every
 /// step is bounded by [`timeout`](Self::timeout).
 ///
-/// A lease is a key with the name of its owner, which expires after the layer's
-/// [`lease_ttl`](crate::store::StoreLayer::lease_ttl) and is given back by its owner alone. A save
-/// is a compare-and-set of the version, in one step, so an owner who slept through its lease changes
+/// A lease is a key with the name of its owner, which its owner alone gives back, and prolongs while
+/// it lives: one that dies is noticed after [`dead_after`](Self::dead_after). After the layer's
+/// [`lease_ttl`](crate::store::StoreLayer::lease_ttl) it is prolonged no more. A save is a compare-and-set of the version, in one step, so an owner who slept through its lease changes
 /// nothing. Changes are told by publish and subscribe, and looked for every
 /// [`poll_interval`](Self::poll_interval) as well.
 ///
@@ -43,6 +44,7 @@ const PATIENCE: [u64; 2] = [20, 80];
 /// | --- | --- |
 /// | [`prefix`](Self::prefix) | `tower-reauth` |
 /// | [`timeout`](Self::timeout) | 2 s |
+/// | [`dead_after`](Self::dead_after) | 5 s |
 /// | [`poll_interval`](Self::poll_interval) | 5 s |
 ///
 /// # What Redis cannot promise
@@ -73,6 +75,7 @@ pub struct RedisStore {
     server: Arc<Server>,
     prefix: Box<str>,
     timeout: Duration,
+    dead_after: Duration,
     poll_interval: Duration,
 }
 
@@ -87,6 +90,8 @@ struct Held {
     key: String,
     owner: String,
     is_given_back: bool,
+    /// Prolongs it.
+    heart: Option<AbortHandle>,
 }
 
 // === impl RedisStore ===
@@ -106,6 +111,7 @@ impl RedisStore {
             }),
             prefix: "tower-reauth".into(),
             timeout,
+            dead_after: Duration::from_secs(5),
             poll_interval: Duration::from_secs(5),
         })
     }
@@ -119,6 +125,13 @@ impl RedisStore {
     /// Sets how long one step may take: to connect, or to have an answer.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets after how long without a sign of life the holder of a lease counts as dead, so that others
+    /// may renew. A process that stands still for longer loses its lease, and can save no more.
+    pub fn dead_after(mut self, silence: Duration) -> Self {
+        self.dead_after = silence.max(Duration::from_millis(30));
         self
     }
 
@@ -170,6 +183,17 @@ impl RedisStore {
             *self.server.connection.lock().await = None;
         }
         Err(result)
+    }
+
+    /// Takes or prolongs a lease. Doing it twice under one name is as good as once.
+    async fn take(&self, key: &str, owner: &str, ttl: Duration) -> Result<bool, Error> {
+        let life = ttl.min(self.dead_after).as_millis();
+        let mut script = scripts::TAKE.prepare_invoke();
+        script
+            .key(key)
+            .arg(owner)
+            .arg(u64::try_from(life).unwrap_or(u64::MAX).max(1));
+        self.run(&script, true).await
     }
 
     async fn connection(&self) -> Result<Connection, RedisError> {
@@ -233,18 +257,17 @@ impl TokenStore for RedisStore {
 
     fn lease<'a>(&'a self, key: &'a StoreKey, ttl: Duration) -> StoreFuture<'a, Lease> {
         Box::pin(async move {
-            let held = Held {
+            // Dropped while it waits, it gives back what an answer that was not awaited may have brought.
+            let mut held = Held {
                 store: self.clone(),
                 key: self.name(key, ":lease"),
                 owner: format!("{:032x}", fastrand::u128(..)),
                 is_given_back: false,
+                heart: None,
             };
-            let mut script = scripts::TAKE.prepare_invoke();
-            let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
-            script.key(&held.key).arg(&held.owner).arg(ttl);
             loop {
-                // Taking it twice under one name is as good as once.
-                if self.run(&script, true).await? {
+                if self.take(&held.key, &held.owner, ttl).await? {
+                    held.keep_alive(ttl);
                     return Ok(Lease::new(held));
                 }
                 let wait = fastrand::u64(PATIENCE[0]..PATIENCE[1]);
@@ -296,6 +319,33 @@ impl fmt::Debug for RedisStore {
 // === impl Held ===
 
 impl Held {
+    /// Prolongs the lease until it is given back, but no longer than `ttl` in all.
+    fn keep_alive(&mut self, ttl: Duration) {
+        let (store, key, owner) = (self.store.clone(), self.key.clone(), self.owner.clone());
+        let beating = async move {
+            let end = Instant::now() + ttl;
+            loop {
+                tokio::time::sleep(store.dead_after / 3).await;
+                let left = end.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return;
+                }
+                // If it is another's by now there is nothing to prolong. A server that does not
+                // answer is asked again.
+                if let Ok(false) = store.take(&key, &owner, left).await {
+                    return;
+                }
+            }
+        };
+        self.heart = Some(tokio::spawn(beating).abort_handle());
+    }
+
+    fn stop(&mut self) {
+        if let Some(heart) = self.heart.take() {
+            heart.abort();
+        }
+    }
+
     async fn give_back(store: RedisStore, key: String, owner: String) {
         let mut script = scripts::GIVE_BACK.prepare_invoke();
         script.key(key).arg(owner);
@@ -307,6 +357,7 @@ impl Held {
 impl Release for Held {
     fn release(mut self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
+            self.stop();
             let (key, owner) = (self.key.clone(), self.owner.clone());
             Self::give_back(self.store.clone(), key, owner).await;
             // If this future is dropped before, the lease is given back by the drop.
@@ -317,6 +368,7 @@ impl Release for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
+        self.stop();
         if self.is_given_back {
             return;
         }
