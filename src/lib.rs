@@ -40,7 +40,8 @@
 //! # }
 //! ```
 //!
-//! For the APIs of particular vendors the token services are ready made: see [`providers`].
+//! For the APIs of particular vendors the token services are ready made: see [`providers`]. For
+//! clients other than hyper's, and for a finished client as a field of a struct, see [`clients`].
 //!
 //! # The layers
 //!
@@ -80,6 +81,8 @@
 //! | `file-store` | tokens in a file that processes share: `stores::FileStore` |
 //! | `redis-store` | tokens in Redis or Valkey, for the processes of many machines: `stores::RedisStore` |
 //! | `json` | envelopes in JSON for `NormalizeLayer`: `layers::normalize::json` |
+//! | `reqwest` | `reqwest::Client` as an HTTP service: `clients::reqwest` |
+//! | `reqwest-middleware` | the layers in a chain of that crate: `clients::reqwest_middleware` |
 //! | `tracing` | log lines for sign-ins, renewals and failures, with the `tracing` crate |
 //! | `testing` | simulators on loopback ports and a clock that obeys: `testing` |
 //! | `full` | all of the above but `testing` |
@@ -100,6 +103,7 @@
 )]
 #![doc(test(attr(deny(warnings))))]
 
+pub mod clients;
 mod clock;
 mod error;
 pub mod inspect;

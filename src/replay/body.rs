@@ -1,5 +1,4 @@
 use std::{
-    any::Any,
     fmt,
     pin::Pin,
     task::{Context, Poll},
@@ -9,7 +8,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 
-use super::{NotReplayed, Released, ResendBody, budget::Limits, stream::Stream};
+use super::{
+    NotReplayed, Released, ResendBody, budget::Limits, memory::take_bytes, stream::Stream,
+};
 use crate::BoxError;
 
 /// A request body that can be sent twice, as long as it fits into the limits.
@@ -64,6 +65,14 @@ impl<B> ReplayBody<B> {
         }
     }
 
+    /// Takes the bytes, if they are all in memory and have not been sent.
+    pub(super) fn take_bytes(&mut self) -> Option<Bytes> {
+        match &mut self.repr {
+            Repr::Bytes(bytes) => bytes.take(),
+            Repr::Stream(_) => None,
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn stream(&self) -> Option<&Stream<B>> {
         match &self.repr {
@@ -71,16 +80,6 @@ impl<B> ReplayBody<B> {
             Repr::Stream(stream) => Some(stream),
         }
     }
-}
-
-/// Takes the bytes out of a body that is known to consist of them.
-fn take_bytes<B: 'static>(body: &mut Option<B>) -> Option<Bytes> {
-    let body: &mut dyn Any = body;
-    if let Some(full) = body.downcast_mut::<Option<Full<Bytes>>>() {
-        return Some(full.take()?.into_inner().unwrap_or_default());
-    }
-    let text = body.downcast_mut::<Option<String>>()?;
-    text.take().map(Bytes::from)
 }
 
 impl<B> ResendBody for ReplayBody<B> {

@@ -2,6 +2,8 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
+#[cfg(feature = "reqwest-middleware")]
+use super::ReplayBody;
 use super::{
     Replay,
     budget::{Budget, DEFAULT_MAX_BODY, DEFAULT_MAX_TOTAL, Limits},
@@ -43,6 +45,22 @@ impl ReplayLayer {
         self
     }
 
+    /// Wraps `body` as a service of this layer does.
+    #[cfg(feature = "reqwest-middleware")]
+    pub(crate) fn wrap<B>(&self, body: B) -> ReplayBody<B>
+    where
+        B: http_body::Body<Data = bytes::Bytes> + 'static,
+    {
+        ReplayBody::with_limits(body, &self.limits())
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            max_body: self.max_body,
+            budget: Some(Arc::clone(&self.budget)),
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn budget(&self) -> &Arc<Budget> {
         &self.budget
@@ -59,12 +77,6 @@ impl<S> Layer<S> for ReplayLayer {
     type Service = Replay<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Replay::with_limits(
-            inner,
-            Limits {
-                max_body: self.max_body,
-                budget: Some(Arc::clone(&self.budget)),
-            },
-        )
+        Replay::with_limits(inner, self.limits())
     }
 }

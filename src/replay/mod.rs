@@ -15,8 +15,9 @@
 //!   before they have read it), the copy sends the frames kept and goes on with the rest.
 //! - Nothing is kept that nobody can ask for: not before a copy is taken, not once the last copy is
 //!   dropped, not beyond the limits. Frames are kept as they are, so no byte is copied.
-//! - Empty bodies, `Full<Bytes>` and `String` are the caller's own memory already: copies of them
-//!   cost no allocation, know no limit and count against none.
+//! - Empty bodies, `Full<Bytes>`, `String` and such bodies of reqwest as are made of bytes are the
+//!   caller's own memory already: copies of them cost no allocation, know no limit and count
+//!   against none.
 //!
 //! A body that cannot be sent again (it is over a limit, it failed, or the client would not let go
 //! of it) is sent once. The response to that one send then goes to the caller as it is, and
@@ -70,6 +71,7 @@
 mod body;
 mod budget;
 mod layer;
+mod memory;
 mod resend;
 mod service;
 mod state;
@@ -77,6 +79,8 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "reqwest")]
+pub(crate) use self::memory::take_bytes;
 pub use self::{
     body::ReplayBody,
     layer::ReplayLayer,

@@ -1,0 +1,53 @@
+//! How the layers stand around the HTTP clients that people have.
+//!
+//! | client | how |
+//! | --- | --- |
+//! | hyper-util's `Client`, or any other `Service<http::Request<_>>` | as it is |
+//! | `reqwest::Client` | in `clients::reqwest::HttpService` (feature `reqwest`) |
+//! | a chain of `reqwest-middleware` | the layers as one of its middlewares: `clients::reqwest_middleware::LayerMiddleware` (feature `reqwest-middleware`) |
+//! | its `ClientWithMiddleware`, as the inner service | in `clients::reqwest::HttpService` (feature `reqwest-middleware`) |
+//! | a client generated for [tonic](https://docs.rs/tonic) | around its `Channel`: see `examples/grpc.rs` |
+//!
+//! # hyper-util
+//!
+//! One client with one pool serves the calls and the sign-in. Its body type is what the layers
+//! make of yours: [`ReplayBody`](crate::replay::ReplayBody) of it.
+//!
+//! ```no_run
+//! use bytes::Bytes;
+//! use http_body_util::Full;
+//! use hyper_rustls::HttpsConnectorBuilder;
+//! use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+//! use tower_reauth::replay::ReplayBody;
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let https = HttpsConnectorBuilder::new()
+//!     .with_native_roots()?
+//!     .https_only()
+//!     .enable_all_versions()
+//!     .build();
+//! let client = Client::builder(TokioExecutor::new()).build::<_, ReplayBody<Full<Bytes>>>(https);
+//! # let _ = client;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It follows no redirects, sends no request again once it has begun to, and gives its connections
+//! back to the pool when a response's body was read to its end. A refused response of up to 64 KiB
+//! is read by the layers, so a renewal costs no connection.
+//!
+//! # A finished client in a struct
+//!
+//! The type of a stack is long, and of some closures it cannot be written at all. [`BoxClient`] is
+//! one short type for all of them, to be cloned for each call; [`boxed`] makes it.
+
+mod erased;
+
+#[cfg(feature = "reqwest")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
+pub mod reqwest;
+#[cfg(feature = "reqwest-middleware")]
+#[cfg_attr(docsrs, doc(cfg(feature = "reqwest-middleware")))]
+pub mod reqwest_middleware;
+
+pub use self::erased::{BoxClient, BoxResponseBody, boxed};
