@@ -16,4 +16,6 @@ pub(crate) mod json;
 pub(crate) mod lineage;
 pub(crate) mod lockout;
 pub(crate) mod retry_after;
+#[cfg(test)]
+pub(crate) mod script;
 pub(crate) mod turn;

@@ -2,25 +2,22 @@
 
 use std::{
     collections::VecDeque,
-    fmt::Write as _,
-    future::Future,
     io,
-    pin::Pin,
     sync::{Arc, Mutex},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body::Frame;
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
 use serde_json::{Value, json};
 use tower::{ServiceExt, service_fn};
 
 use super::{BackOffice, BackOfficeBuilder};
 use crate::{
-    BoxError, Clock, Code, CodeRequest, Error, ErrorKind, Reason, Renewal, Renewed, SystemClock,
-    Token, renew::SignInTraffic, token::ExposeSecret,
+    BoxError, Code, CodeRequest, Error, ErrorKind, Reason, Renewal, Renewed, Token,
+    providers::common::script::{Act, NewYear, Server, answer, refuse, with},
+    token::ExposeSecret,
 };
 
 mod answers;
@@ -38,153 +35,21 @@ const EMAIL: &str = "foo@bar.com";
 const PASSWORD: &str = "Secret123";
 const FLOW: &str = "b2fcf999-2b0b-451d-9888-094a79117aa5";
 
-/// What the server does when it is asked next.
-enum Act {
-    Answer(u16, Vec<(&'static str, String)>, String),
-    /// Sends the head and this much of the body, then nothing more.
-    HangAfter(u16, Vec<(&'static str, String)>, String),
-    /// Sends the head after this time, and no body.
-    HangLate(Duration),
-    /// Sends the head and this much of the body, then breaks off.
-    BreakAfter(u16, String),
-    /// Sends this chunk for ever.
-    Endless(u16, &'static [u8]),
-    Refuse(BoxError),
-    Hang,
-    /// Answers after this time.
-    Later(Duration, u16, String),
-}
+trait Scripted {
+    fn builder(&self) -> BackOfficeBuilder;
 
-/// A request as the server saw it.
-#[derive(Debug)]
-struct Seen {
-    path: String,
-    method: Method,
-    headers: HeaderMap,
-    body: String,
-    marked: bool,
-}
-
-/// A server that follows a script, and answers 418 when that has ended.
-#[derive(Clone, Default)]
-struct Server {
-    acts: Arc<Mutex<VecDeque<Act>>>,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    frames: Arc<Mutex<usize>>,
-}
-
-type TestBody = UnsyncBoxBody<Bytes, BoxError>;
-
-impl Server {
-    fn new(acts: impl IntoIterator<Item = Act>) -> Self {
-        let server = Self::default();
-        server.then(acts);
-        server
+    fn back_office(&self) -> BackOffice {
+        self.builder().build().unwrap()
     }
+}
 
-    fn then(&self, acts: impl IntoIterator<Item = Act>) {
-        self.acts.lock().unwrap().extend(acts);
-    }
-
+impl Scripted for Server {
     fn builder(&self) -> BackOfficeBuilder {
         let server = self.clone();
         let client = service_fn(move |request: Request<Full<Bytes>>| server.clone().serve(request));
         BackOffice::builder(client, "https://host.name")
             .credentials(EMAIL, PASSWORD)
             .clock(NewYear::default())
-    }
-
-    fn back_office(&self) -> BackOffice {
-        self.builder().build().unwrap()
-    }
-
-    async fn serve(self, request: Request<Full<Bytes>>) -> Result<Response<TestBody>, BoxError> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await?.to_bytes();
-        self.seen.lock().unwrap().push(Seen {
-            path: head.uri.to_string(),
-            method: head.method,
-            headers: head.headers,
-            body: String::from_utf8(body.to_vec())?,
-            marked: head.extensions.get::<SignInTraffic>().is_some(),
-        });
-        let act = self.acts.lock().unwrap().pop_front();
-        let answer = |status: u16, headers: Vec<(&str, String)>, body: TestBody| {
-            let mut answer = Response::builder().status(status);
-            for (name, value) in headers {
-                answer = answer.header(name, value);
-            }
-            Ok(answer.body(body).unwrap())
-        };
-        match act {
-            None => answer(418, vec![], full("")),
-            Some(Act::Answer(status, headers, body)) => answer(status, headers, full(&body)),
-            Some(Act::HangAfter(status, headers, body)) => {
-                answer(status, headers, then(&body, None))
-            }
-            Some(Act::HangLate(wait)) => {
-                tokio::time::sleep(wait).await;
-                answer(200, vec![], then("{", None))
-            }
-            Some(Act::BreakAfter(status, body)) => {
-                answer(status, vec![], then(&body, Some("cut off".into())))
-            }
-            Some(Act::Endless(status, chunk)) => {
-                let frames = self.frames.clone();
-                let stream = tokio_stream::StreamExt::map(
-                    tokio_stream::iter(std::iter::repeat(chunk)),
-                    move |chunk| {
-                        *frames.lock().unwrap() += 1;
-                        Ok::<_, BoxError>(Frame::data(Bytes::from_static(chunk)))
-                    },
-                );
-                answer(status, vec![], StreamBody::new(stream).boxed_unsync())
-            }
-            Some(Act::Refuse(error)) => Err(error),
-            Some(Act::Hang) => std::future::pending().await,
-            Some(Act::Later(wait, status, body)) => {
-                tokio::time::sleep(wait).await;
-                answer(status, vec![], full(&body))
-            }
-        }
-    }
-
-    /// The endpoints asked so far, by the last part of their path.
-    fn calls(&self) -> String {
-        let mut calls = String::new();
-        for seen in self.seen.lock().unwrap().iter() {
-            let _ = write!(calls, "{} ", seen.path.rsplit('/').next().unwrap());
-        }
-        calls.trim_end().into()
-    }
-
-    fn count(&self) -> usize {
-        self.seen.lock().unwrap().len()
-    }
-
-    /// A field of the request with this number, from 0.
-    fn sent(&self, number: usize, field: &str) -> String {
-        let seen = self.seen.lock().unwrap();
-        let body: Value = serde_json::from_str(&seen[number].body).unwrap();
-        body[field].as_str().unwrap().into()
-    }
-}
-
-/// A clock that says 2022-01-01T00:00:00Z when it is made, as the samples do.
-#[derive(Debug, Default)]
-struct NewYear(SystemClock);
-
-impl Clock for NewYear {
-    fn monotonic(&self) -> Duration {
-        self.0.monotonic()
-    }
-
-    fn wall(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_640_995_200) + self.0.monotonic()
-    }
-
-    fn sleep(&self, wait: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        self.0.sleep(wait)
     }
 }
 
@@ -235,14 +100,6 @@ impl WithPerson for BackOfficeBuilder {
 
 // === what to send ===
 
-fn answer(status: u16, body: impl ToString) -> Act {
-    Act::Answer(status, vec![], body.to_string())
-}
-
-fn with(status: u16, name: &'static str, value: &str) -> Act {
-    Act::Answer(status, vec![(name, value.into())], String::new())
-}
-
 fn issued(token: &str) -> Value {
     json!({
         "token": token,
@@ -272,34 +129,6 @@ fn two_factor(expires_at: &str) -> Act {
 /// As in the vendor's sample: expired on arrival.
 fn sample_two_factor() -> Act {
     two_factor("2022-01-01T00:00:00+00:00")
-}
-
-fn refuse(text: &'static str) -> Act {
-    Act::Refuse(Box::new(io::Error::new(
-        io::ErrorKind::ConnectionRefused,
-        text,
-    )))
-}
-
-fn full(body: &str) -> TestBody {
-    Full::new(Bytes::copy_from_slice(body.as_bytes()))
-        .map_err(Into::into)
-        .boxed_unsync()
-}
-
-fn then(body: &str, error: Option<BoxError>) -> TestBody {
-    let data = Ok(Frame::data(Bytes::copy_from_slice(body.as_bytes())));
-    let first = tokio_stream::once(data);
-    match error {
-        Some(error) => {
-            let rest = tokio_stream::once(Err(error));
-            StreamBody::new(tokio_stream::StreamExt::chain(first, rest)).boxed_unsync()
-        }
-        None => {
-            let rest = tokio_stream::pending();
-            StreamBody::new(tokio_stream::StreamExt::chain(first, rest)).boxed_unsync()
-        }
-    }
 }
 
 // === what to ask ===

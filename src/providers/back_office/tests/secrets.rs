@@ -1,6 +1,6 @@
 //! Nothing that is secret is in any text.
 
-use std::error::Error as StdError;
+use std::{error::Error as StdError, fmt::Write as _};
 
 use super::*;
 
