@@ -2,10 +2,11 @@
 
 pub mod back_office;
 mod clock;
+pub mod my2n;
 mod server;
 pub mod store_conformance;
 
 pub use self::{
     clock::FakeClock,
-    server::{Fault, Upload},
+    server::{DateFormat, Fault, Upload},
 };

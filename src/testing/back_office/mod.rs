@@ -89,7 +89,6 @@ mod api;
 mod auth;
 mod builder;
 mod counts;
-mod dates;
 mod fault;
 mod limits;
 mod server;
@@ -105,9 +104,8 @@ pub use self::{
     answer::ErrorShape,
     builder::Builder,
     counts::Counts,
-    dates::DateFormat,
     fault::{Endpoint, Fault},
     limits::{Limits, RetryAfter},
     server::Simulator,
 };
-pub use super::Upload;
+pub use super::{DateFormat, Upload};

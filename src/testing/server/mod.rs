@@ -14,6 +14,7 @@
 #[cfg(test)]
 pub(crate) mod client;
 mod controls;
+mod dates;
 mod desk;
 mod fault;
 mod flow;
@@ -35,7 +36,10 @@ pub(crate) use self::{
     mail::Mail,
     reply::Reply,
     respond::{json_text, respond},
-    rules::{CREDENTIALS, accepts_json, address_tells, bearer, essence, path, read_fields, twice},
+    rules::{
+        CREDENTIALS, accepts, accepts_json, address_tells, bearer, essence, path, read_fields,
+        twice,
+    },
     secrets::Secrets,
 };
-pub use self::{fault::Fault, uploads::Upload};
+pub use self::{dates::DateFormat, fault::Fault, uploads::Upload};

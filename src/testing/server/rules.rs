@@ -64,15 +64,17 @@ pub(crate) fn essence(headers: &HeaderMap) -> Option<String> {
 }
 
 pub(crate) fn accepts_json(headers: &HeaderMap) -> bool {
+    accepts(headers, &["application/json", "application/*", "*/*"])
+}
+
+/// Whether `Accept` has one of these media ranges, with a weight above zero.
+pub(crate) fn accepts(headers: &HeaderMap, ranges: &[&str]) -> bool {
     headers
         .get_all(header::ACCEPT)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .any(|range| {
-            let admits = ["application/json", "application/*", "*/*"];
-            admits.contains(&without_parameters(range).as_str()) && !is_ruled_out(range)
-        })
+        .any(|range| ranges.contains(&without_parameters(range).as_str()) && !is_ruled_out(range))
 }
 
 /// Returns the path and the query of a request.

@@ -4,14 +4,14 @@ use std::time::SystemTime;
 
 use time::{Duration, OffsetDateTime};
 
-/// How the simulator writes the dates of tokens.
+/// How a simulator writes the dates of tokens.
 ///
-/// The vendor's samples all have the form of [`Offset`](Self::Offset); the others are what servers
-/// of this kind are known to send. All but [`Fraction`](Self::Fraction) are cut to the second.
+/// The samples of the Back Office API all have the form of [`Offset`](Self::Offset); the others are
+/// what servers are known to send. All but [`Fraction`](Self::Fraction) are cut to the second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DateFormat {
-    /// `2022-01-01T00:00:00+00:00`: the default.
+    /// `2022-01-01T00:00:00+00:00`
     #[default]
     Offset,
     /// `2022-01-01T00:00:00Z`
@@ -27,7 +27,7 @@ pub enum DateFormat {
 }
 
 impl DateFormat {
-    pub(super) fn write(self, at: SystemTime) -> String {
+    pub(crate) fn write(self, at: SystemTime) -> String {
         let at = OffsetDateTime::from(at);
         match self {
             Self::Offset => second(at) + "+00:00",
