@@ -105,6 +105,7 @@
 
 pub mod clients;
 mod clock;
+pub mod docs;
 mod error;
 pub mod inspect;
 pub mod layers;
