@@ -5,9 +5,11 @@ use std::{convert::Infallible, time::Duration};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_reauth::{Event, Session, stores::MemoryStore};
+use tower_reauth::{
+    Clock, Event, Session, store::StoreLayer, stores::MemoryStore, testing::FakeClock,
+};
 
-use crate::support::{LIFE, ORIGIN, Server, access, settle};
+use crate::support::{LIFE, ORIGIN, Server, access, key, settle};
 
 type Body = Full<bytes::Bytes>;
 
@@ -26,9 +28,9 @@ async fn a_restart_with_a_live_token_signs_in_no_more() {
 #[tokio::test(start_paused = true)]
 async fn a_restart_after_the_end_of_the_token_presents_its_refresh_token() {
     let (server, store) = (Server::default(), MemoryStore::new());
-    let clock = tower_reauth::testing::FakeClock::new();
+    let clock = FakeClock::new();
     let session = |server: &Server| {
-        let layer = tower_reauth::store::StoreLayer::new(store.clone(), crate::support::key());
+        let layer = StoreLayer::new(store.clone(), key());
         server.builder(layer).clock(clock.clone()).build().unwrap()
     };
     assert_eq!(access(&session(&server)).await, "a1");
@@ -103,8 +105,8 @@ async fn an_explicit_renewal_right_after_anothers_takes_that() {
 #[tokio::test(start_paused = true)]
 async fn different_keys_share_nothing() {
     let (server, store) = (Server::default(), MemoryStore::new());
-    let other = crate::support::key().scope("other");
-    let layer = tower_reauth::store::StoreLayer::new(store.clone(), other);
+    let other = key().scope("other");
+    let layer = StoreLayer::new(store.clone(), other);
     let other = server.builder(layer).build().unwrap();
     assert_eq!(access(&server.session(store)).await, "a1");
     assert_eq!(access(&other).await, "a2");
@@ -150,4 +152,32 @@ async fn call(session: Session, good: &'static str) -> StatusCode {
         .body(Body::default())
         .unwrap();
     client.oneshot(request).await.unwrap().status()
+}
+
+#[tokio::test(start_paused = true)]
+async fn clocks_that_disagree_cost_no_renewal_without_end() {
+    let (server, store) = (Server::default(), MemoryStore::new());
+    let session = |clock: &FakeClock| {
+        let layer = StoreLayer::new(store.clone(), key());
+        server.builder(layer).clock(clock.clone()).build().unwrap()
+    };
+    let right = FakeClock::new();
+    // Wall clocks alone: what passes is the same for all.
+    let (ahead, behind) = (FakeClock::new(), FakeClock::new());
+    ahead.set_wall(right.wall() + Duration::from_secs(7200));
+    behind.set_wall(right.wall() - Duration::from_secs(7200));
+    let sessions = [session(&right), session(&ahead), session(&behind)];
+    for round in 0..5 {
+        for session in &sessions {
+            access(session).await;
+            settle().await;
+        }
+        // The one whose clock is ahead takes the token for expired, once, and renews it.
+        assert_eq!(
+            (server.sign_ins(), server.reuses()),
+            (1, 0),
+            "round {round}"
+        );
+        assert!(server.refreshes() <= 1, "round {round}: {:?}", server.log());
+    }
 }

@@ -31,6 +31,9 @@ const PATIENCE: [u64; 2] = [20, 80];
 /// | `redis+cluster://[user:password@]host:port,…`, `rediss+cluster://` | a cluster |
 /// | `unix:///path` | one server, by its socket |
 ///
+/// TLS is rustls's, with the system's certificate authorities. A program that builds rustls with
+/// several cryptography providers must install one as the default.
+///
 /// Nothing is connected before it is needed, and a connection that was lost is made again. Every
 /// step is bounded by [`timeout`](Self::timeout).
 ///
