@@ -78,6 +78,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `back-office` | sign-in for the Back Office API (B2Core): `providers::back_office` |
+//! | `q2` | Q2 Open: auths that end by webhook, and the receiver of their events: `providers::q2` |
 //! | `file-store` | tokens in a file that processes share: `stores::FileStore` |
 //! | `redis-store` | tokens in Redis or Valkey, for the processes of many machines: `stores::RedisStore` |
 //! | `json` | envelopes in JSON for `NormalizeLayer`: `layers::normalize::json` |

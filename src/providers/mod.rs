@@ -10,3 +10,7 @@ mod common;
 #[cfg(feature = "back-office")]
 #[cfg_attr(docsrs, doc(cfg(feature = "back-office")))]
 pub mod back_office;
+
+#[cfg(feature = "q2")]
+#[cfg_attr(docsrs, doc(cfg(feature = "q2")))]
+pub mod q2;

@@ -4,7 +4,7 @@ use http::HeaderValue;
 
 use super::{InvalidToken, credential::sensitive_value};
 
-/// A one-time code that a person, a mailbox or a generator gave.
+/// A one-time code that a person, a mailbox or a generator gave, or the answer to a question.
 ///
 /// Surrounding white space is taken off. `Debug` shows nothing, and the code is wiped when dropped.
 #[derive(Clone)]
@@ -32,9 +32,16 @@ pub struct Code {
 /// });
 /// # let _ = codes;
 /// ```
+///
+/// # Questions
+///
+/// Some vendors ask questions in place of a code: then [`question`](Self::question) is what the
+/// person is to be asked, and the answer is made with [`Code::answer`], which takes any text.
 #[derive(Clone, Debug)]
 pub struct CodeRequest {
     method: Box<str>,
+    question: Option<Box<str>>,
+    destination: Option<Box<str>>,
     attempt: u32,
     time_left: Option<Duration>,
 }
@@ -63,6 +70,29 @@ impl Code {
         }
     }
 
+    /// Creates the answer to a question, which may have spaces and letters of any alphabet.
+    ///
+    /// It is not for a code that travels in a header, where servers take visible ASCII at best.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the answer, without the white space around it, is empty or has a control character.
+    pub fn answer(answer: impl Into<String>) -> Result<Self, InvalidToken> {
+        let answer = zeroize::Zeroizing::new(answer.into());
+        let answer = answer.trim();
+        if answer.is_empty() {
+            return Err(InvalidToken::Empty);
+        }
+        match answer.find(char::is_control) {
+            Some(position) => Err(InvalidToken::Character { position }),
+            // Nothing but control characters is forbidden in a header.
+            None => Ok(Self {
+                value: sensitive_value(answer.as_bytes()),
+                lifetime: None,
+            }),
+        }
+    }
+
     /// Sets how long the code is good for, counted from when the code service hands it over.
     ///
     /// It matters where one code is sent with many requests, as [`Mfa`](crate::layers::Mfa) does:
@@ -76,10 +106,9 @@ impl Code {
 
     /// Returns the code itself. Do not log it.
     #[must_use]
-    #[allow(clippy::missing_panics_doc, reason = "it was checked to be ASCII")]
+    #[allow(clippy::missing_panics_doc, reason = "it was made of text")]
     pub fn expose(&self) -> &str {
-        std::str::from_utf8(self.value.as_bytes())
-            .expect("checked to be ASCII when the code was made")
+        std::str::from_utf8(self.value.as_bytes()).expect("it was made of text")
     }
 
     /// Returns how long the code is good for from when it was handed over, if that is known.
@@ -112,9 +141,25 @@ impl CodeRequest {
     pub fn new(method: impl Into<String>) -> Self {
         Self {
             method: method.into().into_boxed_str(),
+            question: None,
+            destination: None,
             attempt: 1,
             time_left: None,
         }
+    }
+
+    /// Sets the question that is to be answered, in the vendor's words.
+    #[must_use]
+    pub fn with_question(mut self, question: impl Into<String>) -> Self {
+        self.question = Some(question.into().into_boxed_str());
+        self
+    }
+
+    /// Sets where the code was sent, as the vendor shows it: `xxx-xxx-1234`.
+    #[must_use]
+    pub fn with_destination(mut self, destination: impl Into<String>) -> Self {
+        self.destination = Some(destination.into().into_boxed_str());
+        self
     }
 
     /// Sets the number of this attempt, from 1.
@@ -135,6 +180,19 @@ impl CodeRequest {
     #[must_use]
     pub fn method(&self) -> &str {
         &self.method
+    }
+
+    /// Returns the question that is to be answered, in the vendor's words, if it is not a code that
+    /// is asked for.
+    #[must_use]
+    pub fn question(&self) -> Option<&str> {
+        self.question.as_deref()
+    }
+
+    /// Returns where the code was sent, as the vendor shows it (`xxx-xxx-1234`), if that is known.
+    #[must_use]
+    pub fn destination(&self) -> Option<&str> {
+        self.destination.as_deref()
     }
 
     /// Returns the number of this attempt. From 2 on, the code given before was refused.
@@ -164,5 +222,17 @@ mod tests {
         assert!(!format!("{code:?}").contains("123456"));
         assert_eq!(Code::new(" \n").unwrap_err(), InvalidToken::Empty);
         assert!(Code::new("12\r\n34").is_err());
+    }
+
+    #[test]
+    fn an_answer_is_any_text_in_one_line() {
+        let answer = Code::answer(" Fräulein Möwe\n").unwrap();
+        assert_eq!(answer.expose(), "Fräulein Möwe");
+        assert!(!format!("{answer:?}").contains("Möwe"));
+        assert_eq!(answer.header_value().as_bytes(), "Fräulein Möwe".as_bytes());
+        assert_eq!(Code::answer("  ").unwrap_err(), InvalidToken::Empty);
+        let position = "a\u{7}b".find('\u{7}').unwrap();
+        let wrong = InvalidToken::Character { position };
+        assert_eq!(Code::answer("a\u{7}b").unwrap_err(), wrong);
     }
 }

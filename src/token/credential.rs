@@ -44,7 +44,7 @@ pub enum InvalidToken {
     /// The token is empty.
     Empty,
     /// The token has a character that it must not have at this byte: in an access token or a code
-    /// one outside visible ASCII (0x21 to 0x7E), in a refresh token a control character.
+    /// one outside visible ASCII (0x21 to 0x7E), in a refresh token or an answer a control character.
     Character {
         /// Where in the token, in bytes from 0.
         position: usize,
@@ -207,11 +207,11 @@ fn sensitive(token: &str, scheme: Option<&str>) -> HeaderValue {
     }
 }
 
-/// Makes a header value of a copy of `text`, which is visible ASCII and spaces.
+/// Makes a header value of a copy of `text`, which has no control characters.
 pub(super) fn sensitive_value(text: &[u8]) -> HeaderValue {
     let bytes: Bytes = wiped_bytes(Zeroizing::new(text.to_vec()));
     let mut value = HeaderValue::from_maybe_shared(bytes)
-        .expect("visible ASCII and spaces are a valid header value");
+        .expect("text without control characters is a valid header value");
     value.set_sensitive(true);
     value
 }

@@ -108,6 +108,13 @@ pub(crate) fn quoted<'a>(
     (is_good && !joined.is_empty()).then_some(joined)
 }
 
+/// Returns a text of the server's, if it can be repeated.
+pub(crate) fn quote(text: &str, secrets: &Secrets) -> Option<String> {
+    let text = text.trim();
+    let is_good = !text.is_empty() && is_plain(text, Author::Server) && !secrets.are_in(text);
+    is_good.then(|| text.to_owned())
+}
+
 /// Returns what can be shown of `error` and those below it, to be the source of one of ours.
 ///
 /// What the operating system says is kept as it is. Of other errors the text is, if it is plain

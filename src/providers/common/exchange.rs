@@ -9,6 +9,7 @@ use http::{
 };
 use http_body::Body;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
+use serde::Serialize;
 use tower::{
     ServiceExt,
     util::{BoxCloneSyncService, MapErr, MapRequest, MapResponse},
@@ -47,6 +48,9 @@ pub(crate) struct Reply {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
+
+/// Counts what is written.
+struct Length(usize);
 
 /// Why a body was not read to its end.
 enum Unread {
@@ -96,6 +100,17 @@ pub(crate) fn json(fields: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
     body
 }
 
+/// Makes JSON of `value` that is wiped after use.
+pub(crate) fn to_json(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
+    // Measured first: a buffer that grew would leave copies that are not wiped.
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, value).expect("names are texts, and nothing else can fail");
+    let mut body = Zeroizing::new(Vec::with_capacity(length.0));
+    serde_json::to_writer(&mut *body, value).expect("it was written once");
+    debug_assert_eq!(body.len(), length.0, "the buffer grew");
+    body
+}
+
 /// Makes a `POST` to `uri` that asks for JSON, and brings `body` as JSON if there is one.
 pub(crate) fn post(uri: Uri, body: Option<Zeroizing<Vec<u8>>>) -> Request<Bytes> {
     let mut request = Request::new(Bytes::new());
@@ -121,6 +136,19 @@ pub(crate) async fn within<F: Future>(
         biased;
         output = future => Some(output),
         () = sleep => None,
+    }
+}
+
+// === impl Length ===
+
+impl io::Write for Length {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.0 += data.len();
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -259,7 +287,7 @@ async fn read(
 }
 
 /// Appends `data`, and wipes the memory that a buffer leaves behind when it grows.
-fn append(buffer: &mut Zeroizing<Vec<u8>>, data: &[u8]) {
+pub(crate) fn append(buffer: &mut Zeroizing<Vec<u8>>, data: &[u8]) {
     let length = buffer.len() + data.len();
     if length > buffer.capacity() {
         let mut larger = Zeroizing::new(Vec::with_capacity(length.max(buffer.capacity() * 2)));
@@ -280,5 +308,7 @@ mod tests {
         assert_eq!(value["email"], "a\"b\\c\n\u{1}é");
         assert_eq!(value["password"], "\u{7}\u{7}");
         assert_eq!(value.as_object().unwrap().len(), 2);
+        assert_eq!(to_json(&value).len(), to_json(&value).capacity());
+        assert_eq!(*to_json(&value), serde_json::to_vec(&value).unwrap());
     }
 }
