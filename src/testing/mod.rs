@@ -3,6 +3,7 @@
 pub mod back_office;
 mod clock;
 pub mod my2n;
+pub mod q2;
 mod server;
 pub mod store_conformance;
 

@@ -98,11 +98,11 @@ impl<E: Copy + PartialEq + fmt::Display, O> Desk<E, O> {
     }
 
     /// Counts a violation and keeps `sentence`, which has no secret in it.
-    pub(crate) fn violate(&self, endpoint: E, sentence: &str) {
+    pub(crate) fn violate(&self, place: impl fmt::Display, sentence: &str) {
         let mut book = self.book();
         book.violated += 1;
         if book.violations.len() < MOST_VIOLATIONS {
-            book.violations.push(format!("{endpoint}: {sentence}"));
+            book.violations.push(format!("{place}: {sentence}"));
         }
     }
 

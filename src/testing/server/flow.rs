@@ -1,6 +1,11 @@
 //! The way of a request: rules, fault, site, fault again.
 
-use std::{convert::Infallible, fmt, future::pending, sync::Arc};
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Future, pending, ready},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, Version, header, request::Parts};
@@ -64,6 +69,22 @@ pub(crate) trait Site: Send + Sync + Sized + 'static {
         self.ordered(endpoint, head, 413)
     }
 
+    /// How much is kept of the body of a request that a fault keeps from being processed, for
+    /// [`missed`](Self::missed). If nothing is, such a body is read only where that keeps the
+    /// connection.
+    const MOST_MISSED: usize = 0;
+
+    /// Told of a request that a fault keeps from being processed, when its body has arrived.
+    fn missed(&self, _: Self::Endpoint, _: &[u8]) {}
+
+    /// Does what is done between processing a request and answering it.
+    fn before_answer(&self, _: &mut Response<Reply>) -> impl Future<Output = ()> + Send {
+        ready(())
+    }
+
+    /// Adds the headers that all answers have but those ordered whole.
+    fn stamp(&self, _: &mut HeaderMap) {}
+
     /// Told of each answer but its date, whoever gave it.
     fn answered(&self, _: Self::Endpoint, _: &Response<Reply>) {}
 }
@@ -105,6 +126,7 @@ pub(super) async fn handle<S: Site>(
         let date = httpdate::fmt_http_date(site.desk().clock().wall());
         let date = HeaderValue::from_str(&date).expect("an HTTP date is visible ASCII and spaces");
         response.headers_mut().insert(header::DATE, date);
+        site.stamp(response.headers_mut());
     }
     Ok(response)
 }
@@ -124,8 +146,15 @@ async fn answer<S: Site>(
     };
     match &fault {
         Some(Fault::Delay(wait)) => site.desk().clock().sleep(*wait).await,
-        Some(Fault::Hang) => return pending().await,
-        Some(Fault::Reset) => return reset(link).await,
+        Some(hang_or_reset @ (Fault::Hang | Fault::Reset)) => {
+            if S::MOST_MISSED > 0 {
+                miss(site, endpoint, body).await;
+            }
+            if matches!(hang_or_reset, Fault::Hang) {
+                return pending().await;
+            }
+            return reset(link).await;
+        }
         Some(Fault::EarlyUnauthorized) => {
             // Ends with the connection, if the client never ends its body.
             tokio::spawn(drain(body));
@@ -141,7 +170,7 @@ async fn answer<S: Site>(
         }
         Some(fault) => {
             if let Some(canned) = canned(site, endpoint, head, fault) {
-                drain(body).await;
+                miss(site, endpoint, body).await;
                 return canned;
             }
         }
@@ -149,7 +178,7 @@ async fn answer<S: Site>(
     }
     let verdict = site.settle(endpoint, head);
     let most = site.most_bytes(endpoint);
-    let response = match Limited::new(body, most).collect().await {
+    let mut response = match Limited::new(body, most).collect().await {
         Ok(body) => site.process(Arrived {
             endpoint,
             head,
@@ -162,6 +191,7 @@ async fn answer<S: Site>(
         // The client is gone, and nobody will read this.
         Err(_) => site.ordered(endpoint, head, 400),
     };
+    site.before_answer(&mut response).await;
     match fault {
         Some(Fault::ResetAfterwards) => reset(link).await,
         Some(Fault::HangAfterwards) => pending().await,
@@ -221,6 +251,18 @@ async fn reset(link: &Link) -> Response<Reply> {
     link.reset();
     // The connection is dropped with this request in it.
     pending().await
+}
+
+/// Reads the body of a request that is not processed, and tells the site of it.
+async fn miss<S: Site>(site: &S, endpoint: S::Endpoint, body: Incoming) {
+    let mut body = Limited::new(body, MOST_DRAINED);
+    let mut kept = Vec::new();
+    while let Some(Ok(frame)) = body.frame().await {
+        let data = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
+        let room = S::MOST_MISSED - kept.len();
+        kept.extend_from_slice(&data[..data.len().min(room)]);
+    }
+    site.missed(endpoint, &kept);
 }
 
 async fn drain(body: Incoming) {
