@@ -84,6 +84,7 @@
 //! | `json` | envelopes in JSON for `NormalizeLayer`: `layers::normalize::json` |
 //! | `reqwest` | `reqwest::Client` as an HTTP service: `clients::reqwest` |
 //! | `reqwest-middleware` | the layers in a chain of that crate: `clients::reqwest_middleware` |
+//! | `my2n` | sign-in for the My2N Partner API (2N): `providers::my2n` |
 //! | `tracing` | log lines for sign-ins, renewals and failures, with the `tracing` crate |
 //! | `testing` | simulators on loopback ports and a clock that obeys: `testing` |
 //! | `full` | all of the above but `testing` |

@@ -11,6 +11,10 @@ mod common;
 #[cfg_attr(docsrs, doc(cfg(feature = "back-office")))]
 pub mod back_office;
 
+#[cfg(feature = "my2n")]
+#[cfg_attr(docsrs, doc(cfg(feature = "my2n")))]
+pub mod my2n;
+
 #[cfg(feature = "q2")]
 #[cfg_attr(docsrs, doc(cfg(feature = "q2")))]
 pub mod q2;

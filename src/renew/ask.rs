@@ -79,11 +79,8 @@ impl<C: Credential> Renewer<C> {
         if let (Reason::Rejected, Some(generation)) = (reason, replaces) {
             let proven = self.shared.proven.load(Ordering::Relaxed);
             if let Some(pause) = state.breaker.refused(generation, proven, now) {
-                let error = Error::with_message(
-                    ErrorKind::Rejected,
-                    "the server refuses one fresh token after the other: check that the account \
-                     may use this API, and that MFA is not enforced on it",
-                );
+                let error = self.shared.settings.refused_again.clone();
+                let error = error.unwrap_or_else(refused_again_and_again);
                 return Ticket::Done(Err(error.retry_after(pause)));
             }
         }
@@ -203,6 +200,14 @@ fn hold_back<C>(flight: &Flight<C>, refused: Option<&Entry<C>>, now: Duration) {
         entry.set(Phase::REFUSED);
         flight.hold(now.saturating_add(HOLD));
     }
+}
+
+fn refused_again_and_again() -> Error {
+    Error::with_message(
+        ErrorKind::Rejected,
+        "the server refuses one fresh token after the other: check that the account may use this \
+         API, and that MFA is not enforced on it",
+    )
 }
 
 pub(crate) fn no_runtime() -> Error {

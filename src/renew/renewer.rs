@@ -35,7 +35,7 @@ pub(crate) type Source<C> =
 const EVENTS_KEPT: usize = 64;
 
 /// Settings of a [`Renewer`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// How long before its end a credential is renewed. By default fitted to its lifetime.
     pub(crate) renew_ahead: Option<Duration>,
@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) flight_timeout: Duration,
     /// After a failure, how long from the beginning of one flight to that of the next at least.
     pub(crate) spacing: Duration,
+    /// What explains that the server refuses what was fetched just now.
+    pub(crate) refused_again: Option<Error>,
 }
 
 /// The coordinator of renewals of one credential. Clones share everything.
@@ -141,6 +143,11 @@ impl<C: Credential> Renewer<C> {
     /// Whether the server is known to have accepted `generation`, or a newer one.
     pub(crate) fn is_accepted(&self, generation: u64) -> bool {
         generation <= self.shared.proven.load(Ordering::Relaxed)
+    }
+
+    /// What explains that the server refuses what was fetched just now.
+    pub(crate) fn refused_again(&self) -> Option<&Error> {
+        self.shared.settings.refused_again.as_ref()
     }
 
     /// Stores `credential` as the newest; the result of a flight begun before is dropped.

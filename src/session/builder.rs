@@ -43,7 +43,6 @@ pub struct SessionBuilder {
     token: Option<Token>,
     store: Option<StoreLayer>,
     retired: Vec<HeaderName>,
-    refused_again: Option<Error>,
     clock: Arc<dyn Clock>,
     settings: Settings,
 }
@@ -94,12 +93,12 @@ impl SessionBuilder {
             token: None,
             store: None,
             retired: Vec::new(),
-            refused_again: None,
             clock: Arc::new(SystemClock::new()),
             settings: Settings {
                 renew_ahead: None,
                 flight_timeout: Duration::from_secs(30),
                 spacing: Duration::ZERO,
+                refused_again: None,
             },
         }
     }
@@ -171,11 +170,12 @@ impl SessionBuilder {
     }
 
     /// Sets the error that explains a `401` to a token that was fetched just now, because the one
-    /// before was refused as well. It is put into the extensions of the response.
+    /// before was refused as well. It is put into the extensions of the response, and is also the
+    /// error of a refusal to renew because 3 fresh tokens were refused in a row.
     ///
     /// For an API that says `401` when the account is not allowed in, with whatever token.
     pub fn refused_again(mut self, error: Error) -> Self {
-        self.refused_again = Some(error);
+        self.settings.refused_again = Some(error);
         self
     }
 
@@ -218,7 +218,6 @@ impl SessionBuilder {
             sign_outs: self.sign_outs,
             link,
             retired: self.retired.into(),
-            refused_again: self.refused_again,
         }))
     }
 }

@@ -49,7 +49,6 @@ pub(super) struct Inner {
     pub(super) sign_outs: Option<Shareable<SignOut, ()>>,
     pub(super) link: Option<Arc<Link>>,
     pub(super) retired: Box<[HeaderName]>,
-    pub(super) refused_again: Option<Error>,
 }
 
 /// The token in use, with its generation.
@@ -256,11 +255,6 @@ impl Session {
     /// Headers that no request of ours carries any more, unless the token is placed there.
     pub(crate) fn retired_headers(&self) -> &[HeaderName] {
         &self.inner.retired
-    }
-
-    /// What explains a `401` to a token that was fetched because of a `401`.
-    pub(crate) fn refused_again(&self) -> Option<&Error> {
-        self.inner.refused_again.as_ref()
     }
 
     pub(crate) fn usable(&self, exact: bool) -> Usable<Token> {

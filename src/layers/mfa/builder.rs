@@ -171,6 +171,7 @@ impl MfaBuilder {
         let settings = Settings {
             // A new code ends the one in hand, and is asked of a person: never ahead of time.
             renew_ahead: Some(Duration::ZERO),
+            refused_again: None,
             flight_timeout: self.code_timeout,
             spacing: self.min_trigger_interval,
         };

@@ -72,8 +72,9 @@ impl Recovery for RefreshRecovery {
     }
 
     fn refused_again(&self, _: &Self::Attempt, response: &mut response::Parts) {
-        let is_fresh = |generation| !self.session.renewer().is_accepted(generation);
-        if let Some(error) = self.session.refused_again()
+        let renewer = self.session.renewer();
+        let is_fresh = |generation| !renewer.is_accepted(generation);
+        if let Some(error) = renewer.refused_again()
             && self.refused(response).is_some_and(is_fresh)
         {
             response.extensions.insert(error.clone());
