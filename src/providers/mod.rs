@@ -15,6 +15,10 @@ pub mod back_office;
 #[cfg_attr(docsrs, doc(cfg(feature = "my2n")))]
 pub mod my2n;
 
+#[cfg(feature = "oauth2")]
+#[cfg_attr(docsrs, doc(cfg(feature = "oauth2")))]
+pub mod oauth2;
+
 #[cfg(feature = "q2")]
 #[cfg_attr(docsrs, doc(cfg(feature = "q2")))]
 pub mod q2;

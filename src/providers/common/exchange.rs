@@ -22,6 +22,8 @@ use crate::{BoxError, Clock, Error, ErrorKind, renew::SignInTraffic, token::wipe
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
 /// Frames without data cost time and no cap: no honest server sends so many.
 const MAX_EMPTY_FRAMES: usize = 1024;
 
@@ -111,6 +113,27 @@ pub(crate) fn to_json(value: &impl Serialize) -> Zeroizing<Vec<u8>> {
     body
 }
 
+/// Makes a form (`application/x-www-form-urlencoded`) of `fields` that is wiped after use.
+pub(crate) fn form(fields: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
+    // At worst a byte is escaped as three. A buffer that grew would leave copies that are not wiped.
+    let length = |(name, value): &(&str, &str)| (name.len() + value.len()) * 3 + 2;
+    let capacity = fields.iter().map(length).sum::<usize>();
+    let mut body = Zeroizing::new(Vec::with_capacity(capacity));
+    for (index, (name, value)) in fields.iter().enumerate() {
+        if index > 0 {
+            body.push(b'&');
+        }
+        for (part, end) in [(name, &b"="[..]), (value, b"")] {
+            for piece in form_urlencoded::byte_serialize(part.as_bytes()) {
+                body.extend_from_slice(piece.as_bytes());
+            }
+            body.extend_from_slice(end);
+        }
+    }
+    debug_assert!(body.len() <= capacity, "the buffer grew");
+    body
+}
+
 /// Makes a `POST` to `uri` that asks for JSON, and brings `body` as JSON if there is one.
 pub(crate) fn post(uri: Uri, body: Option<Zeroizing<Vec<u8>>>) -> Request<Bytes> {
     let mut request = Request::new(Bytes::new());
@@ -121,6 +144,13 @@ pub(crate) fn post(uri: Uri, body: Option<Zeroizing<Vec<u8>>>) -> Request<Bytes>
         request.headers_mut().insert(CONTENT_TYPE, JSON);
         *request.body_mut() = wiped_bytes(body);
     }
+    request
+}
+
+/// Makes a `POST` to `uri` that asks for JSON, and brings `body`, a form.
+pub(crate) fn post_form(uri: Uri, body: Zeroizing<Vec<u8>>) -> Request<Bytes> {
+    let mut request = post(uri, Some(body));
+    request.headers_mut().insert(CONTENT_TYPE, FORM);
     request
 }
 
@@ -310,5 +340,13 @@ mod tests {
         assert_eq!(value.as_object().unwrap().len(), 2);
         assert_eq!(to_json(&value).len(), to_json(&value).capacity());
         assert_eq!(*to_json(&value), serde_json::to_vec(&value).unwrap());
+    }
+
+    #[test]
+    fn a_form_is_encoded_and_its_buffer_never_grows() {
+        let body = form(&[("a b", "\u{1}\u{1}"), ("secret", "p&=+ é~*-._"), ("", "")]);
+        let text = std::str::from_utf8(&body).unwrap();
+        assert_eq!(text, "a+b=%01%01&secret=p%26%3D%2B+%C3%A9%7E*-._&=");
+        assert!(form(&[]).is_empty());
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Lineage {
     links: VecDeque<Link>,
     /// A refresh token that came without a usable access token, and replaces none.
     unclaimed: Option<SecretString>,
+    /// The one to begin with, or the last that it was traded for.
+    root: Option<SecretString>,
 }
 
 struct Link {
@@ -49,9 +51,18 @@ pub(crate) enum Refresh {
 }
 
 impl Lineage {
+    /// Begins with `root`, for a session that has no refresh token of its own.
+    pub(crate) fn with_root(root: SecretString) -> Self {
+        Self {
+            root: Some(root),
+            ..Self::default()
+        }
+    }
+
     /// Finds what to present for a session that has `held`.
     pub(crate) fn standing(&self, held: Option<&SecretString>) -> Standing {
-        let Some(mut newest) = held.or(self.unclaimed.as_ref()) else {
+        let first = held.or(self.unclaimed.as_ref()).or(self.root.as_ref());
+        let Some(mut newest) = first else {
             return Standing::Nothing;
         };
         // A token that was issued has no link (see `issued`), so this ends.
@@ -70,6 +81,9 @@ impl Lineage {
         // However it was used before, it is fresh now.
         self.links.retain(|link| !same(&link.spent, next));
         if let Some(spent) = spent.filter(|spent| !same(spent, next)) {
+            if self.is_root(spent) {
+                self.root = Some(next.clone());
+            }
             self.link(spent, Some(next.clone()));
         }
     }
@@ -123,6 +137,9 @@ impl Lineage {
         if self.is_unclaimed(refresh) {
             self.unclaimed = None;
         }
+        if self.is_root(refresh) {
+            self.root = None;
+        }
         self.link(refresh, None);
     }
 
@@ -145,6 +162,10 @@ impl Lineage {
             }
             _ => None,
         }
+    }
+
+    fn is_root(&self, refresh: &SecretString) -> bool {
+        self.root.as_ref().is_some_and(|root| same(root, refresh))
     }
 
     fn is_unclaimed(&self, refresh: &SecretString) -> bool {
@@ -230,6 +251,24 @@ mod tests {
         assert_eq!(standing(&lineage, None), None);
         lineage.keep(None, &secret("r3"));
         lineage.dead(&secret("r3"));
+        assert_eq!(standing(&lineage, None), None);
+    }
+
+    #[test]
+    fn the_first_one_is_followed_however_often_it_was_traded() {
+        let mut lineage = Lineage::with_root(secret("r0"));
+        for number in 0..=2 * REMEMBERED {
+            let held = format!("r{number}");
+            assert_eq!(standing(&lineage, None).unwrap(), held);
+            let next = secret(&format!("r{}", number + 1));
+            lineage.issued(Some(&secret(&held)), &next);
+        }
+        // Somebody else's is nobody's root.
+        lineage.issued(Some(&secret("other")), &secret("another"));
+        lineage.dead(&secret("another"));
+        assert_eq!(standing(&lineage, None).unwrap(), "r33");
+        assert_eq!(standing(&lineage, Some("other")).unwrap(), "dead");
+        assert!(lineage.give_up(Some(&secret("r32"))).is_some());
         assert_eq!(standing(&lineage, None), None);
     }
 
