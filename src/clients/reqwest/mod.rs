@@ -68,6 +68,12 @@
 //! tower's `Timeout` outermost. A timeout that was set on a `reqwest::Request` survives
 //! `http::Request::try_from`, and applies to each send as well.
 //!
+//! # Retries
+//!
+//! The layers send again only what the server has refused. reqwest, below them, sends again up to
+//! twice what an HTTP/2 server says it did not process (`REFUSED_STREAM`, RFC 9113 section 8.7), if
+//! the body is in memory; `retry(reqwest::retry::never())` on its builder ends that.
+//!
 //! # Proxies
 //!
 //! Plain http passes a proxy in the clear, and reqwest takes proxies from the environment unless
