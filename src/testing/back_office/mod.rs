@@ -63,7 +63,7 @@
 //!   of. Clients are not told apart: what one is told counts as told to all.
 //! - No refresh token is used twice, which revokes all tokens of that sign-in.
 //! - No call that took effect is sent again, as far as `Idempotency-Key` tells: each of its values
-//!   comes with one accepted API call.
+//!   comes with one accepted API call. Not refused: it takes effect once more.
 //! - No refresh token that is dead, by time or by a sign-out, is used again once it was refused.
 //!
 //! Tokens that this simulator never issued are no violation, as a client may have them from before:

@@ -124,7 +124,7 @@ impl Sessions {
 
     pub(super) fn challenge(&mut self, email: &str, life: Duration, now: Now) -> Challenge {
         let issued = Issued::new(self.secrets.uuid(), life, now);
-        let code = self.secrets.code();
+        let code = self.secrets.digits(6);
         self.pending.insert(
             issued.token.clone(),
             Pending {

@@ -82,7 +82,7 @@
 //! - No `X-Api-Key` travels along with `Authorization`: 401.
 //! - No web page is asked for, as a client does that follows the 303. Not refused: it gets the page.
 //! - No call that took effect is sent again, as far as `Idempotency-Key` tells: each of its values
-//!   comes with one accepted API call.
+//!   comes with one accepted API call. Not refused: it takes effect once more.
 //!
 //! A flow that has expired or is unknown is no violation, nor is a credential that is dead or was
 //! never issued: they are counted apart.

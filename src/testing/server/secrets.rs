@@ -32,9 +32,10 @@ impl Secrets {
         )
     }
 
-    /// Returns a code of six digits.
-    pub(crate) fn code(&mut self) -> String {
-        format!("{:06}", self.word() % 1_000_000)
+    /// Returns a code of this many digits.
+    pub(crate) fn digits(&mut self, length: usize) -> String {
+        let digits = (0..length).map(|_| char::from(b'0' + (self.word() % 10) as u8));
+        digits.collect()
     }
 
     fn word(&mut self) -> u64 {
