@@ -14,7 +14,7 @@ pub(super) fn short_id() -> String {
 
 /// Returns a code of six digits.
 pub(super) fn code() -> String {
-    Secrets::default().code()
+    Secrets::default().digits(6)
 }
 
 /// Returns the id of a call: a UUID.
