@@ -80,6 +80,7 @@
 //! | `back-office` | sign-in for the Back Office API (B2Core): `providers::back_office` |
 //! | `q2` | Q2 Open: auths that end by webhook, and the receiver of their events: `providers::q2` |
 //! | `oauth2` | sign-in at any OAuth 2.0 token endpoint: `providers::oauth2` |
+//! | `glue` | sign-in and multi-factor authentication for Spryker's Glue API: `providers::glue` |
 //! | `file-store` | tokens in a file that processes share: `stores::FileStore` |
 //! | `redis-store` | tokens in Redis or Valkey, for the processes of many machines: `stores::RedisStore` |
 //! | `json` | envelopes in JSON for `NormalizeLayer`: `layers::normalize::json` |

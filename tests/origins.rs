@@ -5,9 +5,9 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use common::{Body, Minter, ORIGIN};
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use tower::{BoxError, Layer, Service, ServiceExt, service_fn};
-use tower_reauth::{Error, ErrorKind, Session, Token, layers::BearerLayer};
+use tower_reauth::{Error, ErrorKind, Session, Token, layers::BearerLayer, replay::ReplayBody};
 
 /// Sends a request through Bearer and returns the headers that arrive.
 async fn arriving(session: &Session, request: Request<Body>) -> Result<HeaderMap, BoxError> {
@@ -51,6 +51,61 @@ async fn at_our_origin_the_callers_own_credential_is_replaced() {
     let values: Vec<_> = headers.get_all(header::AUTHORIZATION).iter().collect();
     assert_eq!(values, ["Bearer ours"]);
     assert!(values[0].is_sensitive());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_with_an_anonymous_header_goes_without_the_token_and_waits_for_none() {
+    const GUEST: HeaderName = HeaderName::from_static("x-guest");
+    let minter = Minter::default();
+    let session = minter.builder().anonymous_header(GUEST).build().unwrap();
+    let guest = |authorization: Option<&str>| {
+        let mut request = to("https://api.example.com/users");
+        let headers = request.headers_mut();
+        headers.insert(GUEST, HeaderValue::from_static("1"));
+        if let Some(value) = authorization {
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        request
+    };
+    let headers = arriving(&session, guest(None)).await.unwrap();
+    assert!(headers.get(header::AUTHORIZATION).is_none());
+    assert_eq!(minter.count(), 0);
+
+    // Neither is a token that somebody has put there, if it is ours.
+    session.set(Token::new("ours").unwrap());
+    let headers = arriving(&session, guest(Some("Bearer ours")))
+        .await
+        .unwrap();
+    assert!(headers.get(header::AUTHORIZATION).is_none());
+    let headers = arriving(&session, guest(Some("Bearer theirs")))
+        .await
+        .unwrap();
+    assert_eq!(headers[header::AUTHORIZATION], "Bearer theirs");
+
+    // What it is answered says nothing about the token.
+    let refused = service_fn(|request: Request<Body>| {
+        let is_guest = request.headers().contains_key(GUEST);
+        let status = if is_guest {
+            StatusCode::OK
+        } else {
+            StatusCode::UNAUTHORIZED
+        };
+        async move { Ok::<_, BoxError>(common::status(status)) }
+    });
+    let client = session.layer().layer(refused.map_request(plain));
+    for number in 0..20 {
+        client.clone().oneshot(guest(None)).await.unwrap();
+        let answer = client.clone().oneshot(to("https://api.example.com/")).await;
+        let answer = answer.unwrap();
+        // With the third fresh token that is refused in a row no more are fetched.
+        let is_tripped = answer.extensions().get::<Error>().is_some();
+        assert_eq!(is_tripped, number >= 2, "{number}");
+    }
+    assert_eq!(minter.count(), 2);
+}
+
+fn plain(request: Request<ReplayBody<Body>>) -> Request<Body> {
+    request.map(|_| Body::default())
 }
 
 #[tokio::test]

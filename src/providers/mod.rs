@@ -11,6 +11,10 @@ mod common;
 #[cfg_attr(docsrs, doc(cfg(feature = "back-office")))]
 pub mod back_office;
 
+#[cfg(feature = "glue")]
+#[cfg_attr(docsrs, doc(cfg(feature = "glue")))]
+pub mod glue;
+
 #[cfg(feature = "my2n")]
 #[cfg_attr(docsrs, doc(cfg(feature = "my2n")))]
 pub mod my2n;

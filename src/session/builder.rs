@@ -30,6 +30,7 @@ use crate::{
 /// | [`token`](Self::token) | none: the first request signs in |
 /// | [`sign_out_service`](Self::sign_out_service) | none: signing out forgets the token here only |
 /// | [`retired_header`](Self::retired_header) | none |
+/// | [`anonymous_header`](Self::anonymous_header) | none |
 /// | [`refused_again`](Self::refused_again) | none: a `401` that a new token did not mend is the caller's as it is |
 /// | [`store`](Self::store) | none: the token lives in this process |
 /// | [`clock`](Self::clock) | [`SystemClock`] |
@@ -43,6 +44,7 @@ pub struct SessionBuilder {
     token: Option<Token>,
     store: Option<StoreLayer>,
     retired: Vec<HeaderName>,
+    anonymous: Vec<HeaderName>,
     clock: Arc<dyn Clock>,
     settings: Settings,
 }
@@ -93,6 +95,7 @@ impl SessionBuilder {
             token: None,
             store: None,
             retired: Vec::new(),
+            anonymous: Vec::new(),
             clock: Arc::new(SystemClock::new()),
             settings: Settings {
                 renew_ahead: None,
@@ -169,6 +172,15 @@ impl SessionBuilder {
         self
     }
 
+    /// Leaves requests without the token that carry `name`.
+    ///
+    /// For an API that tells guests by a header of their own, and refuses requests that come with
+    /// both. Such a request does not wait for a token either. Call it again for further headers.
+    pub fn anonymous_header(mut self, name: HeaderName) -> Self {
+        self.anonymous.push(name);
+        self
+    }
+
     /// Sets the error that explains a `401` to a token that was fetched just now, because the one
     /// before was refused as well. It is put into the extensions of the response, and is also the
     /// error of a refusal to renew because 3 fresh tokens were refused in a row.
@@ -218,6 +230,7 @@ impl SessionBuilder {
             sign_outs: self.sign_outs,
             link,
             retired: self.retired.into(),
+            anonymous: self.anonymous.into(),
         }))
     }
 }

@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::HeaderName;
+use http::{HeaderMap, HeaderName};
 use tower_service::Service;
 
 use super::{Events, SessionBuilder, builder::Shareable, store::Link};
@@ -49,6 +49,7 @@ pub(super) struct Inner {
     pub(super) sign_outs: Option<Shareable<SignOut, ()>>,
     pub(super) link: Option<Arc<Link>>,
     pub(super) retired: Box<[HeaderName]>,
+    pub(super) anonymous: Box<[HeaderName]>,
 }
 
 /// The token in use, with its generation.
@@ -255,6 +256,12 @@ impl Session {
     /// Headers that no request of ours carries any more, unless the token is placed there.
     pub(crate) fn retired_headers(&self) -> &[HeaderName] {
         &self.inner.retired
+    }
+
+    /// Whether a request with these headers goes without the token.
+    pub(crate) fn is_anonymous(&self, headers: &HeaderMap) -> bool {
+        let mut names = self.inner.anonymous.iter();
+        names.any(|name| headers.contains_key(name))
     }
 
     pub(crate) fn usable(&self, exact: bool) -> Usable<Token> {

@@ -10,7 +10,7 @@ mod credential;
 mod placement;
 mod wiped;
 
-#[cfg(any(feature = "back-office", feature = "oauth2"))]
+#[cfg(any(feature = "back-office", feature = "glue", feature = "oauth2"))]
 pub(crate) use self::credential::check_refresh_token;
 pub(crate) use self::wiped::wiped_bytes;
 pub use self::{

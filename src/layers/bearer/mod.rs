@@ -2,7 +2,8 @@
 //!
 //! A request to one of the session's origins gets the token in its header; a value that was there
 //! is replaced. A request to another origin passes unchanged, except that this session's token is
-//! taken out should it be there: the one in use, or the one before. A request whose URI has no scheme and host fails, unless the
+//! taken out should it be there: the one in use, or the one before. So does one with an
+//! [anonymous header](crate::SessionBuilder::anonymous_header). A request whose URI has no scheme and host fails, unless the
 //! session [allows it](crate::SessionBuilder::allow_relative).
 //!
 //! With a good token in hand the request goes on at once: one lock-free load, no lock, no clock,

@@ -64,8 +64,8 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         match self.session.origins().check(request.uri()) {
-            Destination::Ours => {}
-            Destination::Foreign => {
+            Destination::Ours if !self.session.is_anonymous(request.headers()) => {}
+            Destination::Ours | Destination::Foreign => {
                 take_out(request.headers_mut(), &self.session);
                 return ResponseFuture::sending(self.inner.call(request), None);
             }

@@ -52,7 +52,8 @@ impl Recovery for RefreshRecovery {
     type Attempt = RefreshAttempt;
 
     fn prepare(&self, request: &mut request::Parts) -> Prepared<Self::Attempt> {
-        let ours = self.session.origins().check(&request.uri) == Destination::Ours;
+        let ours = self.session.origins().check(&request.uri) == Destination::Ours
+            && !self.session.is_anonymous(&request.headers);
         Prepared::Ready(RefreshAttempt {
             at_least: ours.then(|| self.session.renewer().newest().load(Ordering::Acquire)),
         })

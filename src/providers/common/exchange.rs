@@ -49,6 +49,8 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Zeroizing<Vec<u8>>,
+    /// What a layer of ours inside the client says of it.
+    pub(crate) said: Option<Error>,
 }
 
 /// Counts what is written.
@@ -194,6 +196,16 @@ impl Exchange<'_> {
         mut request: Request<Bytes>,
     ) -> Result<Reply, Error> {
         request.extensions_mut().insert(SignInTraffic);
+        self.call(client, request).await
+    }
+
+    /// Sends `request` as it is, through a client that may sign it, and returns whatever is
+    /// answered.
+    pub(crate) async fn call(
+        &self,
+        client: Client,
+        request: Request<Bytes>,
+    ) -> Result<Reply, Error> {
         let start = self.clock.monotonic();
         let (head, body) = within(self.clock, self.timeout, client.oneshot(request))
             .await
@@ -204,6 +216,7 @@ impl Exchange<'_> {
             status: head.status,
             headers: head.headers,
             body: Zeroizing::default(),
+            said: head.extensions.get::<Error>().cloned(),
         };
         if reply.status.is_redirection() {
             // Nobody looks at it: following would hand the password to somebody else.

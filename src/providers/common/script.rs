@@ -16,7 +16,7 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use serde_json::Value;
 
-use crate::{BoxError, Clock, SystemClock, renew::SignInTraffic};
+use crate::{BoxError, Clock, Code, CodeRequest, SystemClock, renew::SignInTraffic};
 
 /// What the server does when it is asked next.
 pub(crate) enum Act {
@@ -138,6 +138,41 @@ impl Server {
         let seen = self.seen.lock().unwrap();
         let body: Value = serde_json::from_str(&seen[number].body).unwrap();
         body[field].as_str().unwrap().into()
+    }
+}
+
+/// A code service that gives one code after another, and notes what it was asked.
+#[derive(Clone, Default)]
+pub(crate) struct Person {
+    pub(crate) codes: Arc<Mutex<VecDeque<(Duration, &'static str)>>>,
+    pub(crate) asked: Arc<Mutex<Vec<CodeRequest>>>,
+}
+
+impl Person {
+    pub(crate) fn new(codes: impl IntoIterator<Item = &'static str>) -> Self {
+        Self::slow(codes.into_iter().map(|code| (0, code)))
+    }
+
+    /// Takes so many seconds for each code.
+    pub(crate) fn slow(codes: impl IntoIterator<Item = (u64, &'static str)>) -> Self {
+        let person = Self::default();
+        let codes = codes.into_iter();
+        let codes = codes.map(|(seconds, code)| (Duration::from_secs(seconds), code));
+        person.codes.lock().unwrap().extend(codes);
+        person
+    }
+
+    pub(crate) async fn give(self, request: CodeRequest) -> Result<Code, BoxError> {
+        self.asked.lock().unwrap().push(request);
+        let next = self.codes.lock().unwrap().pop_front();
+        let (wait, code) = next.ok_or("the mailbox is empty")?;
+        tokio::time::sleep(wait).await;
+        Ok(Code::new(code)?)
+    }
+
+    pub(crate) fn attempts(&self) -> Vec<u32> {
+        let asked = self.asked.lock().unwrap();
+        asked.iter().map(CodeRequest::attempt).collect()
     }
 }
 

@@ -1,7 +1,6 @@
 //! The token service against scripted servers: every call is counted.
 
 use std::{
-    collections::VecDeque,
     io,
     sync::{Arc, Mutex},
     time::Duration,
@@ -16,7 +15,7 @@ use tower::{ServiceExt, service_fn};
 use super::{BackOffice, BackOfficeBuilder};
 use crate::{
     BoxError, Code, CodeRequest, Error, ErrorKind, Reason, Renewal, Renewed, Token,
-    providers::common::script::{Act, NewYear, Server, answer, refuse, with},
+    providers::common::script::{Act, NewYear, Person, Server, answer, refuse, with},
     token::ExposeSecret,
 };
 
@@ -50,40 +49,6 @@ impl Scripted for Server {
         BackOffice::builder(client, "https://host.name")
             .credentials(EMAIL, PASSWORD)
             .clock(NewYear::default())
-    }
-}
-
-/// A code service that gives one code after another, and notes what it was asked.
-#[derive(Clone, Default)]
-struct Person {
-    codes: Arc<Mutex<VecDeque<(Duration, &'static str)>>>,
-    asked: Arc<Mutex<Vec<CodeRequest>>>,
-}
-
-impl Person {
-    fn new(codes: impl IntoIterator<Item = &'static str>) -> Self {
-        Self::slow(codes.into_iter().map(|code| (0, code)))
-    }
-
-    fn slow(codes: impl IntoIterator<Item = (u64, &'static str)>) -> Self {
-        let person = Self::default();
-        let codes = codes.into_iter();
-        let codes = codes.map(|(seconds, code)| (Duration::from_secs(seconds), code));
-        person.codes.lock().unwrap().extend(codes);
-        person
-    }
-
-    async fn give(self, request: CodeRequest) -> Result<Code, BoxError> {
-        self.asked.lock().unwrap().push(request);
-        let next = self.codes.lock().unwrap().pop_front();
-        let (wait, code) = next.ok_or("the mailbox is empty")?;
-        tokio::time::sleep(wait).await;
-        Ok(Code::new(code)?)
-    }
-
-    fn attempts(&self) -> Vec<u32> {
-        let asked = self.asked.lock().unwrap();
-        asked.iter().map(CodeRequest::attempt).collect()
     }
 }
 
