@@ -4,8 +4,9 @@ use std::{fmt, io, sync::Arc, time::Duration};
 
 use super::{
     Envelope, ErrorShape, Login, Signature, Simulator,
-    courier::{TokenRequest, webhook_url},
+    courier::TokenRequest,
     jose::Recipient,
+    post::webhook_url,
     request_signing::RequestSigning,
     settings::Settings,
     state::{Shared, State},

@@ -1,20 +1,14 @@
 //! The way of an event to the webhook.
 
-use std::{future::pending, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper_util::rt::TokioIo;
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use serde::Deserialize;
-use tokio::net::TcpStream;
 
 use super::{
-    Delivered, Delivery, Envelope, Event, Forgery, Signature, jose::Recipient, state::Shared,
+    Delivered, Delivery, Envelope, Event, Forgery, Signature, jose::Recipient, post::post,
+    state::Shared,
 };
-
-/// No answer of a webhook is longer than this, or no more of it is read.
-const MOST_ANSWER_BYTES: usize = 64 << 10;
 
 /// What the builder says about webhooks.
 #[derive(Clone)]
@@ -70,21 +64,6 @@ impl Default for Webhooks {
             timeout: Duration::from_secs(30),
         }
     }
-}
-
-/// Checks the address of a webhook: `http`, with a host.
-///
-/// # Panics
-///
-/// Panics if it is another.
-pub(super) fn webhook_url(url: &str) -> Uri {
-    let uri: Uri = url.parse().expect("the address of a webhook is one");
-    let is_http = uri.scheme_str() == Some("http") && uri.host().is_some();
-    assert!(
-        is_http,
-        "a webhook of a test starts with http://HOST: {url}"
-    );
-    uri
 }
 
 /// Sorts events by whether they go out before the answer, each with its script.
@@ -249,7 +228,10 @@ async fn headers(shared: &Shared, forgery: Option<Forgery>) -> io::Result<Header
         let state = shared.state();
         let jwt = match forgery {
             None => state.keys.sign(signature, now),
-            Some(forgery) => state.keys.forge(forgery, signature, now, &state.base_url),
+            Some(forgery) => {
+                let signer = state.keys.signer();
+                signer.and_then(|signer| forgery.forge(signer, signature, now, &state.base_url))
+            }
         };
         drop(state);
         if let Some(jwt) = jwt {
@@ -295,46 +277,4 @@ async fn bearer(shared: &Shared, request: &TokenRequest) -> io::Result<String> {
     };
     shared.state().webhook_token = Some(token);
     Ok(answer.access_token)
-}
-
-/// Sends a `POST` on a connection of its own, and reads the answer.
-async fn post(url: &Uri, headers: HeaderMap, body: String) -> io::Result<(StatusCode, Bytes)> {
-    let host = url.host().unwrap_or_default();
-    // A literal of IPv6 stands in brackets in an address, and without them here.
-    let name = host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((name, url.port_u16().unwrap_or(80))).await?;
-    stream.set_nodelay(true)?;
-    let io = TokioIo::new(stream);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(io)
-        .await
-        .map_err(io::Error::other)?;
-
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let host = url.authority().map_or(host, |authority| authority.as_str());
-    let mut request = Request::post(path)
-        .header(header::HOST, host)
-        .body(Full::new(Bytes::from(body)))
-        .map_err(io::Error::other)?;
-    request.headers_mut().extend(headers);
-    let answer = async {
-        let answer = sender
-            .send_request(request)
-            .await
-            .map_err(io::Error::other)?;
-        let (head, body) = answer.into_parts();
-        match Limited::new(body, MOST_ANSWER_BYTES).collect().await {
-            Ok(body) => Ok((head.status, body.to_bytes())),
-            Err(error) if error.is::<LengthLimitError>() => Ok((head.status, Bytes::new())),
-            Err(error) => Err(io::Error::other(error)),
-        }
-    };
-    let drive = async {
-        // However it ends, what has come is in the answer.
-        let _ = connection.await;
-        pending::<()>().await;
-    };
-    tokio::select! {
-        answer = answer => answer,
-        () = drive => Err(io::ErrorKind::UnexpectedEof.into()),
-    }
 }

@@ -128,6 +128,7 @@
 //! requests (`encrypted` and `hash`) are not understood.
 
 mod answer;
+mod auth;
 mod auths;
 mod bodies;
 mod builder;
@@ -136,15 +137,18 @@ mod courier;
 mod delivery;
 mod endpoint;
 mod event;
+mod forgery;
 mod ids;
 mod jose;
 mod key;
 mod login;
 mod mfa;
+mod post;
 mod request_signing;
 mod server;
 mod settings;
 mod signature;
+mod signing_keys;
 mod site;
 mod state;
 mod strict;
@@ -159,9 +163,10 @@ pub use self::{
     delivery::{Delivered, Delivery},
     endpoint::Endpoint,
     event::{Envelope, Event},
+    forgery::Forgery,
     key::RsaKey,
     login::Login,
     server::Simulator,
-    signature::{Forgery, Signature},
+    signature::Signature,
     submissions::Submitted,
 };

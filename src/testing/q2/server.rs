@@ -3,7 +3,7 @@
 use std::{fmt, io, net::SocketAddr, sync::Arc};
 
 use super::{
-    Builder, Counts, Delivered, Delivery, Endpoint, Event, Forgery, courier,
+    Builder, Counts, Delivered, Delivery, Endpoint, Event, Forgery, courier, post,
     site::Front,
     state::{Shared, State},
     submissions::Submitted,
@@ -83,7 +83,7 @@ impl Simulator {
     ///
     /// Panics if `url` is not the address of a host under `http`.
     pub fn set_webhook(&self, url: impl AsRef<str>) {
-        let url = courier::webhook_url(url.as_ref());
+        let url = post::webhook_url(url.as_ref());
         self.shared.state().webhook = Some(url);
     }
 

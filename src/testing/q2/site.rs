@@ -8,7 +8,8 @@ use serde_json::json;
 use super::{
     Endpoint,
     answer::{self, Refusal},
-    auths::{Unfit, Work},
+    auth::Work,
+    auths::Unfit,
     bodies::{Answers, Create, Mfa, Step},
     courier::{self, Batch},
     ids,

@@ -13,11 +13,12 @@ use tokio::{sync::Notify, task::JoinSet};
 use super::{
     Counts, Endpoint,
     answer::Refusal,
-    auths::{Auths, Work},
+    auth::Work,
+    auths::Auths,
     courier::{self, Token},
     delivery::Outbox,
     settings::Settings,
-    signature::SigningKeys,
+    signing_keys::SigningKeys,
     strict::{self, Breach},
     submissions::Submissions,
 };

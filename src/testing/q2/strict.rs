@@ -3,7 +3,7 @@
 use http::{header, request::Parts};
 use serde::de::DeserializeOwned;
 
-use super::{Endpoint, signature::FORGED_KEYS};
+use super::{Endpoint, forgery::FORGED_KEYS};
 use crate::testing::server::{address_tells, essence, read_fields, twice};
 
 /// A broken rule: the status it is refused with, and a sentence without secrets.
