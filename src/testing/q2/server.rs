@@ -243,7 +243,6 @@ impl Simulator {
     ///
     /// If the future is dropped the simulator stops all the same.
     pub async fn shutdown(self) {
-        self.shared.stop();
         self.listening.shutdown().await;
     }
 

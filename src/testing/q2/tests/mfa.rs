@@ -64,6 +64,13 @@ async fn a_wrong_answer_is_asked_for_again_with_a_new_token() {
     let reason = &failed[0]["payload"]["data"]["reason"];
     assert_eq!(reason["message"], "The answer is wrong.");
     assert_eq!(trio.counts().wrong_answers, 2);
+
+    // Another attempt has as many tries again.
+    trio.create("testmfaquestion").await;
+    let third = asked(&trio, 5).await;
+    trio.step(text(&third["token"]), answer(&third, "rex"))
+        .await;
+    assert_eq!(trio.kinds(6).await[5], "auth.mfa-required");
     trio.assert_clean();
 }
 
@@ -177,13 +184,17 @@ async fn a_code_may_be_asked_for_as_a_question() {
     assert_ne!(question["token"], data["token"]);
     let code = trio.server.next_code(CLIENT).await;
     let identifier = &question["mfa"][0]["identifier"];
+    // The first token ended with the choice.
+    let way = &choice["identifier"];
+    let early = json!([{ "answer": code, "identifier": way }]);
+    let answer = trio.step(text(&data["token"]), early).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(trio.counts().reused_step_tokens, 1);
+
     let answers = json!([{ "answer": code, "identifier": identifier }]);
     trio.step(text(&question["token"]), answers).await;
     assert_eq!(trio.kinds(4).await[3], "auth.success");
-    trio.assert_clean();
-    // The first token ended with the choice.
-    trio.step(text(&data["token"]), choice).await;
-    assert_eq!(trio.counts().reused_step_tokens, 1);
+    assert_eq!(trio.counts().violations, 1);
 }
 
 #[tokio::test]

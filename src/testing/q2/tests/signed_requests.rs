@@ -77,6 +77,16 @@ async fn once_it_is_on_every_request_is_signed() {
         assert_eq!(told, format!("create auth: {sentence}"));
         assert_eq!(trio.counts().violations, before.violations + 1);
     }
+    for name in ["date", "signature"] {
+        let mut request = trio.request(Method::POST, "/auth", &create("test"));
+        let headers = request.headers_mut();
+        for (name, value) in [("date", NOW), ("signature", &*right)] {
+            headers.insert(name, HeaderValue::from_str(value).unwrap());
+        }
+        let again = headers[name].clone();
+        headers.append(name, again);
+        assert_eq!(trio.send(request).await.status, 401, "{name} twice");
+    }
     assert_eq!(trio.counts().creates_ok, 0);
 
     for (method, path, body) in [
