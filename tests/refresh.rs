@@ -189,10 +189,16 @@ async fn a_second_refusal_is_the_callers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_challenge_that_a_new_token_cannot_cure_passes_untouched() {
-    for challenge in [
-        "Bearer error=\"insufficient_scope\"",
-        "Bearer error=\"insufficient_user_authentication\", max_age=5",
-        "Basic realm=\"other\"",
+    for (challenge, code) in [
+        (
+            "Bearer error=\"insufficient_scope\"",
+            Some("insufficient_scope"),
+        ),
+        (
+            "Bearer error=\"insufficient_user_authentication\", max_age=5",
+            Some("insufficient_user_authentication"),
+        ),
+        ("Basic realm=\"other\"", None),
     ] {
         let server = Server::new(move || unauthorized(&[challenge]));
         let minter = Minter::default();
@@ -201,7 +207,8 @@ async fn a_challenge_that_a_new_token_cannot_cure_passes_untouched() {
         assert_eq!(answer.headers()[header::WWW_AUTHENTICATE], challenge);
         assert_eq!(answer.body(), "no entry");
         assert_eq!((server.sends(), minter.count()), (1, 0), "{challenge}");
-        assert!(answer.extensions().get::<Error>().is_none());
+        let told = answer.extensions().get::<Error>();
+        assert_eq!(told.and_then(Error::provider_code), code, "{challenge}");
     }
     for status in [400, 403, 407, 409, 419, 500] {
         let server = Server::new(move || {

@@ -80,4 +80,4 @@
 //! | `invalid_grant` | `rejected` | the refresh token is spent, expired or revoked | sign in anew |
 //! | `invalid_client` | `rejected` | the client's id, secret or way of authentication is wrong: it is not tried again | look at the registration |
 //! | `invalid_scope` | `config` | the scope is unknown, or wider than what was granted | ask for less |
-//! | `insufficient_scope` at the API | see the response | the token may not do this | ask for the scope at the sign-in |
+//! | `insufficient_scope` at the API | `provider`, in the response's extensions | the token may not do this | ask for the scope at the sign-in |

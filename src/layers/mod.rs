@@ -27,6 +27,7 @@
 //! [`version_upgrade`].
 
 pub mod bearer;
+mod challenge;
 mod headers;
 pub mod mfa;
 pub mod normalize;

@@ -13,6 +13,7 @@ use tower_service::Service;
 use super::{Signature, Signatures, service::sign};
 use crate::{
     BoxError, Error, Session, Token,
+    layers::challenge,
     renew::{Credential, Entry, Usable},
 };
 
@@ -137,13 +138,9 @@ where
                 StateProj::Sending { future, signed } => {
                     let mut response = ready!(future.poll(cx)).map_err(Into::into)?;
                     if let Some(signed) = signed
-                        && response.status() == StatusCode::UNAUTHORIZED
+                        && response.status().is_client_error()
                     {
-                        let extensions = response.extensions_mut();
-                        extensions
-                            .get_or_insert_default::<Signatures>()
-                            .0
-                            .push(*signed);
+                        note(&mut response, *signed);
                     }
                     return Poll::Ready(Ok(response));
                 }
@@ -153,6 +150,23 @@ where
                 }
             }
         }
+    }
+}
+
+/// Notes in a refusal which token it refuses, and what else is wrong if it says so.
+fn note<B>(response: &mut Response<B>, signed: Signature) {
+    let reason = challenge::reason(response.status(), response.headers());
+    let status = response.status();
+    let extensions = response.extensions_mut();
+    if status == StatusCode::UNAUTHORIZED {
+        extensions
+            .get_or_insert_default::<Signatures>()
+            .0
+            .push(signed);
+    }
+    if let Some(reason) = reason {
+        // Whoever read the body knows better.
+        extensions.get_or_insert_with(|| reason);
     }
 }
 

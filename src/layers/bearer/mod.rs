@@ -16,6 +16,22 @@
 //! HTTP/2 does not index the value, because it is marked sensitive. Its bytes travel with every
 //! request.
 //!
+//! # What the API says
+//!
+//! If the API refuses a request (`400`, `401` or `403`) and its `WWW-Authenticate` says that
+//! something else than the token is wrong (RFC 6750 section 3.1), an [`Error`](crate::Error) in the
+//! response's extensions says what, and what to do; unless there is one from a layer inside already.
+//! Its kind is [`Provider`](crate::ErrorKind::Provider), and its
+//! [`provider_code`](crate::Error::provider_code) the `error` of the challenge:
+//!
+//! | `error` | means |
+//! | --- | --- |
+//! | `insufficient_scope` | the token may not do this: ask for more scope at the sign-in |
+//! | `insufficient_user_authentication` | the user has to sign in again, more strongly (RFC 9470) |
+//! | `invalid_request` | the request is malformed |
+//!
+//! The response itself is untouched. `invalid_token` is what [`refresh`](super::refresh) is for.
+//!
 //! # Example
 //!
 //! ```

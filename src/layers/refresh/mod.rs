@@ -8,7 +8,9 @@
 //!
 //! A `401` is taken for "the token is no good" if its `WWW-Authenticate` gives no reason, or
 //! `error="invalid_token"` (RFC 6750 section 3.1). `insufficient_scope` and other errors are not
-//! cured by a new token, nor are challenges of other schemes only: those responses pass untouched.
+//! cured by a new token, nor are challenges of other schemes only: those responses pass untouched, and
+//! [`bearer`](super::bearer#what-the-api-says) tells the reason. Of several challenges for `Bearer` the
+//! one that a new token may mend counts.
 //!
 //! If the renewal fails the caller gets the original `401`, with the [`Error`](crate::Error) in
 //! its extensions. If the body cannot be sent twice the caller gets the original `401` with
@@ -53,7 +55,6 @@
 //! # }
 //! ```
 
-mod challenge;
 mod layer;
 mod recovery;
 

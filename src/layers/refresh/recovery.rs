@@ -2,11 +2,11 @@ use std::sync::atomic::Ordering;
 
 use http::{StatusCode, request, response};
 
-use super::challenge;
 use crate::{
     Reason, Session,
     layers::{
         bearer::Signatures,
+        challenge,
         recover::{BoxFuture, Challenge, Outcome, Prepared, Recovery},
     },
     origin::Destination,

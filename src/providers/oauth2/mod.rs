@@ -129,6 +129,13 @@
 //! fail: no renewal presents it again. Then it is revoked, and after it the access token (RFC 7009),
 //! where a [`revocation_url`](OAuth2Builder::revocation_url) is set.
 //!
+//! # At the API
+//!
+//! [`RefreshLayer`](crate::layers::RefreshLayer) acts on what the API says in `WWW-Authenticate` (RFC
+//! 6750): a token that is `invalid_token` is renewed. What a new token does not mend, such as
+//! `insufficient_scope`, is told in the extensions of the response: see
+//! [`bearer`](crate::layers::bearer#what-the-api-says).
+//!
 //! # Secrets
 //!
 //! Errors repeat the `error` if it is words in small letters, and the `error_description` if it is
