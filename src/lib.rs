@@ -83,6 +83,7 @@
 //! | `glue` | sign-in and multi-factor authentication for Spryker's Glue API: `providers::glue` |
 //! | `file-store` | tokens in a file that processes share: `stores::FileStore` |
 //! | `redis-store` | tokens in Redis or Valkey, for the processes of many machines: `stores::RedisStore` |
+//! | `fintiv` | Fintiv's sign-on, keys and envelopes: `providers::fintiv` |
 //! | `json` | envelopes in JSON for `NormalizeLayer`: `layers::normalize::json` |
 //! | `reqwest` | `reqwest::Client` as an HTTP service: `clients::reqwest` |
 //! | `reqwest-middleware` | the layers in a chain of that crate: `clients::reqwest_middleware` |

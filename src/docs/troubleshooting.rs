@@ -55,6 +55,8 @@
 //! | `SECURITY` | `provider` | the token is no good. It was renewed once | check what the user may do |
 //! | `VALIDATION` | `provider` | the request is wrong, or about another user's data; signing in again would not help | mend the request |
 //! | `401` that a new token does not mend | `rejected` | the `api-key` is missing, wrong or outdated | look at the key in the dashboard |
+//! | `502` made of a `200` | `protocol` | the answer has no envelope, or one without a `statusCode`: a page from a proxy, a wrong path, a compressed body | look at the path; decompress inside; where answers have no envelope, set `matcher` or `on_missing_envelope` |
+//! | "the token cannot be placed" | `config` | the token goes into the JSON body, and the request has none | send a JSON object, or place the token in a header |
 //!
 //! # Q2 Open
 //!

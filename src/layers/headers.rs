@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// Takes the values of `name` out of `headers` that are ours. The others stay, in their order.
-pub(super) fn take_out(
+pub(crate) fn take_out(
     headers: &mut HeaderMap,
     name: &HeaderName,
     is_ours: impl Fn(&HeaderValue) -> bool,

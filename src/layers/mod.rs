@@ -28,7 +28,7 @@
 
 pub mod bearer;
 mod challenge;
-mod headers;
+pub(crate) mod headers;
 pub mod mfa;
 pub mod normalize;
 pub mod recover;

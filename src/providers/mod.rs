@@ -11,6 +11,10 @@ mod common;
 #[cfg_attr(docsrs, doc(cfg(feature = "back-office")))]
 pub mod back_office;
 
+#[cfg(feature = "fintiv")]
+#[cfg_attr(docsrs, doc(cfg(feature = "fintiv")))]
+pub mod fintiv;
+
 #[cfg(feature = "glue")]
 #[cfg_attr(docsrs, doc(cfg(feature = "glue")))]
 pub mod glue;

@@ -84,6 +84,20 @@ impl BaseUrl {
         self.is_insecure
     }
 
+    /// Returns the address itself.
+    pub(crate) fn uri(&self) -> Result<Uri, Error> {
+        match self.prefix.rsplit_once('/') {
+            None => self.join("/"),
+            Some((prefix, last)) => {
+                let base = Self {
+                    prefix: prefix.into(),
+                    ..self.clone()
+                };
+                base.join(&format!("/{last}"))
+            }
+        }
+    }
+
     /// Returns the address of `path`, which begins with a slash.
     pub(crate) fn join(&self, path: &str) -> Result<Uri, Error> {
         let wrong = |why: &str| config(format!("the path `{path}` {why}"));

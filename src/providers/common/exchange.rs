@@ -92,8 +92,9 @@ pub(crate) fn json(fields: &[(&str, &str)]) -> Zeroizing<Vec<u8>> {
     let length = |(name, value): &(&str, &str)| name.len() + value.len() * 6 + 6;
     let capacity = fields.iter().map(length).sum::<usize>() + 2;
     let mut body = Zeroizing::new(Vec::with_capacity(capacity));
+    body.push(b'{');
     for (index, (name, value)) in fields.iter().enumerate() {
-        body.push(if index == 0 { b'{' } else { b',' });
+        body.extend_from_slice(if index == 0 { b"" } else { b"," });
         for (part, end) in [(name, &b":"[..]), (value, b"")] {
             serde_json::to_writer(&mut *body, part).expect("a text is JSON and memory takes it");
             body.extend_from_slice(end);
@@ -351,6 +352,7 @@ mod tests {
         assert_eq!(value["email"], "a\"b\\c\n\u{1}é");
         assert_eq!(value["password"], "\u{7}\u{7}");
         assert_eq!(value.as_object().unwrap().len(), 2);
+        assert_eq!(**json(&[]), *b"{}");
         assert_eq!(to_json(&value).len(), to_json(&value).capacity());
         assert_eq!(*to_json(&value), serde_json::to_vec(&value).unwrap());
     }
