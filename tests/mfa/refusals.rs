@@ -1,6 +1,8 @@
 //! Codes that are refused: what is sent again, and when another is asked for.
 
-use tokio::task::JoinSet;
+use std::time::Duration;
+
+use tokio::{task::JoinSet, time::Instant};
 use tower::{Layer, ServiceExt, limit::ConcurrencyLimit};
 use tower_reauth::{Code, Error, ErrorKind, Event, Reason, layers::mfa::MfaPolicy};
 
@@ -256,6 +258,46 @@ async fn a_request_whose_code_is_refused_to_another_is_told_so_and_asks_nobody()
     assert_eq!(outcome(&one.unwrap()), REJECTED);
     assert_eq!(outcome(&two.unwrap()), REJECTED);
     assert_eq!((api.codes().as_str(), person.asked()), ("c1 wrong -", 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_asked_while_the_old_code_is_on_its_way_unless_that_takes_long() {
+    for (slow, expected) in [(1, 1), (2, 2), (100, 2)] {
+        let api = Api::default();
+        let person = api.person();
+        let mfa = person.mfa();
+        let client = api.client(&mfa);
+        assert_eq!(outcome(&call(&client, post()).await), DONE);
+        // One that takes long, and one that is refused at once.
+        api.latency(secs(slow));
+        let slow = tokio::spawn(client.clone().oneshot(get()));
+        tokio::task::yield_now().await;
+        api.latency(Duration::ZERO);
+        api.accept(None);
+        let began = Instant::now();
+        assert_eq!(outcome(&call(&client, post()).await), DONE);
+        assert_eq!(began.elapsed(), secs(expected));
+        assert_eq!(person.asked(), 2);
+        slow.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_dropped_is_not_waited_for() {
+    let api = Api::default();
+    let person = api.person();
+    let client = api.client(&person.mfa());
+    assert_eq!(outcome(&call(&client, post()).await), DONE);
+    api.latency(secs(100));
+    {
+        let mut dropped = tokio_test::task::spawn(client.clone().oneshot(get()));
+        assert!(dropped.poll().is_pending());
+    }
+    api.latency(Duration::ZERO);
+    api.accept(None);
+    let began = Instant::now();
+    assert_eq!(outcome(&call(&client, post()).await), DONE);
+    assert_eq!(began.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

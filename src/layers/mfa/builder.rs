@@ -11,6 +11,7 @@ use tower_service::Service;
 use super::{
     CodeChallenge, Mfa, MfaPolicy,
     handle::Inner,
+    on_the_way::OnTheWay,
     source::{CodeService, Source},
 };
 use crate::{
@@ -158,12 +159,15 @@ impl MfaBuilder {
     pub fn build(self) -> Result<Mfa, ConfigError> {
         let origins = Origins::parse(&self.origins, self.insecure_http, self.relative)?;
         let history = Arc::new(Mutex::default());
+        let on_the_way = Arc::new(OnTheWay::default());
         let source = self.codes.map(|codes| {
             Arc::new(Source {
                 codes,
                 method: self.method,
                 code_ttl: self.code_ttl,
                 history: Arc::clone(&history),
+                on_the_way: Arc::clone(&on_the_way),
+                clock: Arc::clone(&self.clock),
                 asking: tokio::sync::Mutex::default(),
             })
         });
@@ -194,6 +198,7 @@ impl MfaBuilder {
             min_trigger_interval: self.min_trigger_interval,
             can_ask,
             history,
+            on_the_way,
         }))
     }
 }

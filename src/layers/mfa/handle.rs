@@ -9,6 +9,7 @@ use http::HeaderName;
 use super::{
     CodeChallenge, MfaBuilder, MfaLayer, MfaPolicy,
     history::{self, History},
+    on_the_way::OnTheWay,
     source::lock,
 };
 use crate::{
@@ -37,6 +38,7 @@ pub(super) struct Inner {
     /// Whether there is a code service.
     pub(super) can_ask: bool,
     pub(super) history: Arc<Mutex<History>>,
+    pub(super) on_the_way: Arc<OnTheWay>,
 }
 
 // === impl Mfa ===

@@ -14,6 +14,8 @@
 //!   the code service gives it once more. (The last 8 are remembered.)
 //! - A request is not sent again twice for a code: what is answered to the second send goes to the
 //!   caller.
+//! - No other code is asked for while requests are on their way that carry the last one: some servers
+//!   count those against the new code, and block it. That is awaited for up to 2 s.
 //! - No request that needs no code waits for a person. While the service is asked, requests are
 //!   sent without a code, unless the policy says that they need one.
 //! - The code goes to the origins that were named, and nowhere else. Where a request goes to another
@@ -102,6 +104,7 @@ mod challenge;
 mod handle;
 mod history;
 mod layer;
+mod on_the_way;
 mod policy;
 mod recovery;
 mod source;

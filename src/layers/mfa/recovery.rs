@@ -2,7 +2,12 @@ use std::future::ready;
 
 use http::{HeaderValue, StatusCode, request, response};
 
-use super::{Mfa, challenge, handle::Inner, source::lock};
+use super::{
+    Mfa, challenge,
+    handle::Inner,
+    on_the_way::{OnTheWay, Sent},
+    source::lock,
+};
 use crate::{
     Code, Error, ErrorKind,
     layers::{
@@ -24,12 +29,14 @@ pub struct MfaRecovery {
 }
 
 /// What a request was sent with, as far as [`MfaRecovery`] cares.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct MfaAttempt {
     /// It went to one of our origins.
     is_ours: bool,
     /// The generation of the code that it carried.
     carried: Option<u64>,
+    /// Counts it in as long as it is on its way with a code.
+    sent: Option<Sent>,
     /// It is sent again after a challenge.
     is_again: bool,
     /// A code is needed for it, so an answer that asks for none shows that this one is good.
@@ -48,6 +55,7 @@ impl MfaRecovery {
         let mut attempt = MfaAttempt {
             is_ours: false,
             carried: None,
+            sent: None,
             is_again,
             is_needed: is_again,
         };
@@ -71,8 +79,7 @@ impl MfaRecovery {
             && (attempt.is_needed || inner.policy.lends())
             && inner.renewer.is_good(entry)
         {
-            inner.attach(request, entry);
-            attempt.carried = Some(entry.generation);
+            attempt.carry(inner, request, entry);
             return Prepared::Ready(attempt);
         }
         drop(current);
@@ -81,8 +88,7 @@ impl MfaRecovery {
         }
         match inner.ask(None) {
             Ticket::Done(Ok(entry)) => {
-                inner.attach(request, &entry);
-                attempt.carried = Some(entry.generation);
+                attempt.carry(inner, request, &entry);
                 Prepared::Ready(attempt)
             }
             Ticket::Done(Err(error)) => failed(error),
@@ -105,6 +111,9 @@ impl Recovery for MfaRecovery {
     }
 
     fn is_challenge(&self, attempt: &Self::Attempt, response: &response::Parts) -> bool {
+        if let Some(sent) = &attempt.sent {
+            sent.answered();
+        }
         if !attempt.is_ours {
             return false;
         }
@@ -127,7 +136,7 @@ impl Recovery for MfaRecovery {
 
     fn recover(&self, challenge: Challenge<Self::Attempt>) -> BoxFuture<Outcome> {
         let inner = &*self.mfa.inner;
-        let attempt = *challenge.attempt();
+        let attempt = challenge.attempt().clone();
         let judged = inner
             .challenge
             .judge(challenge.response(), challenge.body());
@@ -159,16 +168,32 @@ impl Recovery for MfaRecovery {
     }
 }
 
+// === impl MfaAttempt ===
+
+impl MfaAttempt {
+    /// Puts the code into the request; a value that was there is replaced.
+    fn carry(&mut self, inner: &Inner, request: &mut request::Parts, entry: &Entry<Code>) {
+        let code = entry.credential.header_value();
+        let value = copies::of_this_thread(inner.renewer.newest(), entry.generation, code);
+        request.headers.insert(&inner.header, value);
+        self.carried = Some(entry.generation);
+        self.sent = Some(OnTheWay::send(&inner.on_the_way));
+    }
+}
+
+impl Clone for MfaAttempt {
+    fn clone(&self) -> Self {
+        Self {
+            // The request is counted once.
+            sent: None,
+            ..*self
+        }
+    }
+}
+
 // === impl Inner ===
 
 impl Inner {
-    /// Puts the code into the request; a value that was there is replaced.
-    fn attach(&self, request: &mut request::Parts, entry: &Entry<Code>) {
-        let code = entry.credential.header_value();
-        let value = copies::of_this_thread(self.renewer.newest(), entry.generation, code);
-        request.headers.insert(&self.header, value);
-    }
-
     /// Takes our codes out of a request that goes elsewhere. The caller's own values stay.
     fn take_codes_out(&self, request: &mut request::Parts) {
         if !request.headers.contains_key(&self.header) {

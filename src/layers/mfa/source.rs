@@ -7,10 +7,15 @@ use std::{
 
 use tower::{ServiceExt, util::BoxCloneSyncService};
 
-use super::history::History;
-use crate::{BoxError, Code, CodeRequest, Error, ErrorKind, Renewal, Renewed, renew::Credential};
+use super::{history::History, on_the_way::OnTheWay};
+use crate::{
+    BoxError, Clock, Code, CodeRequest, Error, ErrorKind, Renewal, Renewed, renew::Credential,
+};
 
 pub(super) type CodeService = BoxCloneSyncService<CodeRequest, Code, BoxError>;
+
+/// How long to wait for the answers to requests that carry an old code.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What asks for codes.
 pub(super) struct Source {
@@ -18,6 +23,8 @@ pub(super) struct Source {
     pub(super) method: Box<str>,
     pub(super) code_ttl: Option<Duration>,
     pub(super) history: Arc<Mutex<History>>,
+    pub(super) on_the_way: Arc<OnTheWay>,
+    pub(super) clock: Arc<dyn Clock>,
     /// Held while somebody is asked. One who is not wanted any more is still being asked until his
     /// future is dropped.
     pub(super) asking: tokio::sync::Mutex<()>,
@@ -34,6 +41,12 @@ impl Source {
 
     async fn ask(&self, expired: Option<&Code>) -> Result<Code, Error> {
         let _turn = self.asking.lock().await;
+        // A new code may be blocked by what comes with an old one after it.
+        tokio::select! {
+            biased;
+            () = self.on_the_way.none() => {}
+            () = self.clock.sleep(PATIENCE) => {}
+        }
         let attempt = {
             let mut history = lock(&self.history);
             if let Some(expired) = expired {
@@ -123,6 +136,8 @@ mod tests {
             method: "mfa".into(),
             code_ttl: None,
             history: Arc::default(),
+            on_the_way: Arc::default(),
+            clock: Arc::new(crate::testing::FakeClock::new()),
             asking: tokio::sync::Mutex::default(),
         };
         let renewal = || Renewal::new(crate::Reason::Missing);
