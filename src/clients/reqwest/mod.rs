@@ -1,4 +1,4 @@
-//! [`reqwest::Client`](::reqwest::Client) as an HTTP service: `http::Request` in,
+//! [`reqwest::Client`] as an HTTP service: `http::Request` in,
 //! `http::Response` out.
 //!
 //! [`HttpService`] is the inner service for the layers, and for the providers' sign-in. Nothing is
