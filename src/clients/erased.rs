@@ -1,10 +1,9 @@
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::Body;
-use http_body_util::{BodyExt, Full, combinators::UnsyncBoxBody};
-use tower::util::{BoxCloneSyncService, MapErr, MapResponse};
-use tower_service::Service;
+use http_body_util::{Full, combinators::UnsyncBoxBody};
+use tower::util::BoxCloneSyncService;
 
+use super::HttpClient;
 use crate::BoxError;
 
 /// A finished HTTP client whose layers nobody has to name: cheap to clone, and shared by threads.
@@ -62,17 +61,6 @@ pub type BoxResponseBody = UnsyncBoxBody<Bytes, BoxError>;
 /// Makes one type of a finished client, whatever its layers, its errors and its response bodies.
 ///
 /// It costs an allocation for each call, and one for each response.
-pub fn boxed<S, B, R>(client: S) -> BoxClient<B>
-where
-    S: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-    B: 'static,
-    R: Body<Data = Bytes> + Send + 'static,
-    R::Error: Into<BoxError>,
-{
-    let client = MapErr::new(client, Into::into);
-    BoxCloneSyncService::new(MapResponse::new(client, |response: Response<R>| {
-        response.map(|body| body.map_err(Into::into).boxed_unsync())
-    }))
+pub fn boxed<S: HttpClient<B>, B>(client: S) -> BoxClient<B> {
+    client.into_boxed()
 }

@@ -40,8 +40,15 @@
 //!
 //! The type of a stack is long, and of some closures it cannot be written at all. [`BoxClient`] is
 //! one short type for all of them, to be cloned for each call; [`boxed`] makes it.
+//!
+//! # Where it does not compile
+//!
+//! If the parts of a stack do not fit together (a body that cannot be sent twice, a client that is
+//! made for another body) the compiler says that there is no `oneshot`, `ready` or `call`, and not
+//! why. Ask it with [`check`], or by making a `BoxClient`: then it says what to do.
 
 mod erased;
+mod http_client;
 
 #[cfg(feature = "reqwest")]
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest")))]
@@ -50,4 +57,7 @@ pub mod reqwest;
 #[cfg_attr(docsrs, doc(cfg(feature = "reqwest-middleware")))]
 pub mod reqwest_middleware;
 
-pub use self::erased::{BoxClient, BoxResponseBody, boxed};
+pub use self::{
+    erased::{BoxClient, BoxResponseBody, boxed},
+    http_client::{HttpClient, check},
+};

@@ -19,6 +19,7 @@
 //! | "went through the session's own layers" | `config` | the provider was given the client with the layers around it | give it the plain client |
 //! | "no tokio runtime" | `config` | a token had to be fetched outside of a runtime | call from within one, with timers |
 //! | "the store cannot be used" | `store` | the store is away, so nothing is renewed: others might renew the same token | bring it back; `fail_open()` if you must |
+//! | "no method named `oneshot`", or `ready`, where it does not compile | none | the parts of the stack do not fit together: a body that cannot be sent twice, a client for another body | have [`clients::check`](crate::clients::check) say which |
 //!
 //! # My2N Partner API
 //!

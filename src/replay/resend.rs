@@ -29,6 +29,14 @@ use http_body_util::{Empty, Full};
 /// }
 /// assert!(is_resendable(&Full::new(Bytes::from("hello"))));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a request body of type `{Self}` cannot be kept for a second send",
+    label = "is no `ResendBody`",
+    note = "have a `ReplayLayer` outside, which keeps streams up to a cap: \
+            `ServiceBuilder::new().layer(ReplayLayer::new()).layer(RefreshLayer::new(..))`; \
+            `Session::layer` has one",
+    note = "`Full<Bytes>` and `Empty<Bytes>` need none"
+)]
 pub trait ResendBody: Sized {
     /// Returns a second body that sends the same bytes and trailers as this one, which has not
     /// been polled yet; `None` if this body can be sent only once.

@@ -14,7 +14,7 @@ use tower_reauth::{
         reqwest::{HttpService, same_origin},
         reqwest_middleware::LayerMiddleware,
     },
-    layers::SessionLayer,
+    layers::{SessionLayer, recover::Recoveries},
     replay::ReplayBody,
 };
 
@@ -62,7 +62,10 @@ impl Kind {
     }
 
     /// The client with `layer` around it.
-    pub(crate) fn signed_in(self, layer: SessionLayer) -> TestClient {
+    pub(crate) fn signed_in<P>(self, layer: SessionLayer<P>) -> TestClient
+    where
+        P: Recoveries + Clone + Send + Sync + 'static,
+    {
         match self {
             Self::HyperH1 | Self::HyperH2 => {
                 boxed(layer.layer(hyper::<ReplayBody<Body>>(self.is_h2())))

@@ -2,11 +2,11 @@
 
 use std::net::Ipv4Addr;
 
-use http::{HeaderName, StatusCode, header};
+use http::{HeaderName, StatusCode, header, response};
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
-use tower_reauth::Placement;
+use tower_reauth::{Code, Placement, layers::Mfa};
 
 use crate::{
     kinds::{Kind, on_each_client},
@@ -17,6 +17,7 @@ use crate::{
 on_each_client!(
     a_redirect_elsewhere_is_not_followed,
     above_the_layers_it_is_followed_without_credential,
+    nor_does_a_code_go_there,
 );
 
 const STATUSES: [StatusCode; 5] = [
@@ -91,4 +92,32 @@ async fn above_the_layers_it_is_followed_without_credential(kind: Kind) {
         }
         assert_eq!(world.minted(), 1);
     }
+}
+
+async fn nor_does_a_code_go_there(kind: Kind) {
+    const OTP: HeaderName = HeaderName::from_static("x-otp");
+    let world = World::new(kind).await;
+    let other = Server::start().await;
+    let challenge = |_: &response::Parts, _: &[u8]| None;
+    let mfa = Mfa::builder(OTP, challenge)
+        .origin(world.server.url(""))
+        .build()
+        .unwrap();
+    mfa.set(Code::new("123456").unwrap());
+    let client = kind.signed_in(world.session.layer().mfa(&mfa));
+    let client = FollowRedirectLayer::new().layer(client);
+    for status in STATUSES {
+        world
+            .server
+            .next(Act::Redirect(status, other.url("/there")));
+        other.next(Act::Redirect(status, world.server.url("/back")));
+        let response = client.clone().oneshot(world.get("/")).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+    }
+    let codes = |server: &Server| {
+        let seen = server.seen().into_iter();
+        seen.filter(|seen| seen.headers.contains_key(OTP)).count()
+    };
+    assert_eq!(codes(&world.server), 2 * STATUSES.len());
+    assert_eq!((codes(&other), other.seen().len()), (0, STATUSES.len()));
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Extensions, Request, StatusCode, header};
+use http::{Extensions, HeaderName, Request, StatusCode, header, response};
 use http_body_util::{BodyExt, Full};
 use reqwest_middleware::{ClientBuilder, ClientWithMiddleware, Middleware, Next, Result};
 use tower::{
@@ -18,9 +18,11 @@ use tower_reauth::{
     Error, ErrorKind, Renewal, Session, Token,
     clients::{
         reqwest::{FinalUrl, HttpService},
-        reqwest_middleware::{LayerMiddleware, MiddlewareLayer},
+        reqwest_middleware::{LayerMiddleware, MiddlewareLayer, RequestBody},
     },
-    layers::{BearerLayer, RefreshLayer},
+    layers::{
+        BearerLayer, Mfa, NormalizeLayer, RefreshLayer, VersionUpgradeLayer, normalize::GrpcStatus,
+    },
     replay::{NotReplayed, ReplayBody, ReplayLayer},
 };
 
@@ -112,6 +114,13 @@ async fn each_layer_alone_and_every_stack_is_a_middleware() {
     let session = &world.session;
     let bearer = || BearerLayer::new(session.clone());
     let refresh = || RefreshLayer::new(session.clone());
+    let mfa = Mfa::builder(
+        HeaderName::from_static("x-otp"),
+        |_: &response::Parts, _: &[u8]| None,
+    )
+    .origin(world.server.url(""))
+    .build()
+    .unwrap();
     let clients = [
         with(session.layer()),
         with((ReplayLayer::new(), refresh(), bearer())),
@@ -123,6 +132,17 @@ async fn each_layer_alone_and_every_stack_is_a_middleware() {
                 .into_inner(),
         ),
         with(ServiceBuilder::new().layer(refresh()).layer(bearer())),
+        // With all the others that stand around an API.
+        with((
+            session.layer().mfa(&mfa),
+            NormalizeLayer::new(GrpcStatus::new()),
+        )),
+        with((
+            mfa.layer(),
+            refresh(),
+            bearer(),
+            NormalizeLayer::new(GrpcStatus::new()),
+        )),
         with((
             TimeoutLayer::new(Duration::from_secs(60)),
             session.layer(),
@@ -396,4 +416,28 @@ async fn a_sign_in_through_its_own_chain_is_an_error_and_not_a_deadlock() {
         (1, 0)
     );
     late.lock().unwrap().take();
+}
+
+#[tokio::test]
+async fn a_sign_in_moves_to_its_next_version_for_good() {
+    let server = Server::start().await;
+    server.accept("key");
+    let v2 = tower::service_fn(|_: Request<RequestBody>| async {
+        Ok::<_, tower::BoxError>(http::Response::new(Body::from("v2")))
+    });
+    let chain = with(VersionUpgradeLayer::new(v2));
+    let mut conflict = http::Response::new("gone".into());
+    *conflict.status_mut() = StatusCode::CONFLICT;
+    server.next(Act::Answer(conflict));
+    for _ in 0..3 {
+        let response = chain
+            .post(server.url("/login"))
+            .body("hello")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(response.url().as_str(), server.url("/login"));
+        assert_eq!(response.text().await.unwrap(), "v2");
+    }
+    assert_eq!(server.counts().sends, 1, "the latch is in the layer");
 }

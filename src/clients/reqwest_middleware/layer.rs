@@ -24,8 +24,17 @@ type BoxFuture<'a> =
 /// It is implemented for every [`Layer`] over a [`NextService`] that makes a service of
 /// `Request<`[`RequestBody`]`>`; the service, its future and its response body must be `Send`, and
 /// the body `Sync` as well. There is nothing to implement by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a middleware of reqwest-middleware",
+    label = "is no `Layer` for a service that lives as long as one request",
+    note = "for every `'a` it has to make an HTTP service of `NextService<'a>`, for requests with \
+            the body `RequestBody`; the service, its future and its response body must be `Send`, \
+            and the body `Sync`",
+    note = "of a session it is `session.layer()`"
+)]
 pub trait MiddlewareLayer: Send + Sync + 'static + for<'a> LayerFor<'a> {}
 
+#[diagnostic::do_not_recommend]
 impl<L> MiddlewareLayer for L where L: Send + Sync + 'static + for<'a> LayerFor<'a> {}
 
 /// [`MiddlewareLayer`] for one lifetime.
