@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering, fence},
     },
 };
 
@@ -27,6 +27,7 @@ pub(super) struct Sent {
 impl OnTheWay {
     pub(super) fn send(all: &Arc<Self>) -> Sent {
         all.count.fetch_add(1, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         Sent {
             all: Arc::clone(all),
             is_answered: AtomicBool::new(false),
@@ -35,6 +36,9 @@ impl OnTheWay {
 
     /// Waits until there are none.
     pub(super) async fn none(&self) {
+        // With the one in `send`: what the cell held before is counted, or its sender sees that it
+        // holds it no more.
+        fence(Ordering::SeqCst);
         loop {
             let mut none = std::pin::pin!(self.none.notified());
             // Listen before looking, so that the last answer is not missed.

@@ -74,26 +74,28 @@ impl MfaRecovery {
         let is_required = !is_again && inner.policy.requires(request);
         attempt.is_needed |= is_required;
 
-        let current = inner.renewer.load();
-        if let Some(entry) = current.as_ref()
-            && (attempt.is_needed || inner.policy.lends())
-            && inner.renewer.is_good(entry)
-        {
-            attempt.carry(inner, request, entry);
-            return Prepared::Ready(attempt);
-        }
-        drop(current);
-        if !is_required {
-            return Prepared::Ready(attempt);
-        }
-        match inner.ask(None) {
-            Ticket::Done(Ok(entry)) => {
-                attempt.carry(inner, request, &entry);
-                Prepared::Ready(attempt)
+        loop {
+            let current = inner.renewer.load();
+            if let Some(entry) = current.as_ref()
+                && (attempt.is_needed || inner.policy.lends())
+                && inner.renewer.is_good(entry)
+            {
+                if attempt.carry(inner, request, entry) {
+                    return Prepared::Ready(attempt);
+                }
+                continue;
             }
-            Ticket::Done(Err(error)) => failed(error),
-            flying @ Ticket::Flying(_) => {
-                Prepared::Wait(Box::pin(async { flying.outcome().await.map(drop) }))
+            drop(current);
+            if !is_required {
+                return Prepared::Ready(attempt);
+            }
+            match inner.ask(None) {
+                Ticket::Done(Ok(_)) => {}
+                Ticket::Done(Err(error)) => return failed(error),
+                flying @ Ticket::Flying(_) => {
+                    let flown = async { flying.outcome().await.map(drop) };
+                    return Prepared::Wait(Box::pin(flown));
+                }
             }
         }
     }
@@ -171,13 +173,25 @@ impl Recovery for MfaRecovery {
 // === impl MfaAttempt ===
 
 impl MfaAttempt {
-    /// Puts the code into the request; a value that was there is replaced.
-    fn carry(&mut self, inner: &Inner, request: &mut request::Parts, entry: &Entry<Code>) {
+    /// Puts the code into the request; a value that was there is replaced. Not if it has been taken
+    /// out of the cell meanwhile.
+    fn carry(&mut self, inner: &Inner, request: &mut request::Parts, entry: &Entry<Code>) -> bool {
+        let sent = OnTheWay::send(&inner.on_the_way);
+        // Counted in first and looked at then, so that whoever takes the code away and looks whether
+        // it is on its way finds us, or we find it gone.
+        let current = inner.renewer.load();
+        if current
+            .as_ref()
+            .is_none_or(|now| now.generation != entry.generation)
+        {
+            return false;
+        }
         let code = entry.credential.header_value();
         let value = copies::of_this_thread(inner.renewer.newest(), entry.generation, code);
         request.headers.insert(&inner.header, value);
         self.carried = Some(entry.generation);
-        self.sent = Some(OnTheWay::send(&inner.on_the_way));
+        self.sent = Some(sent);
+        true
     }
 }
 

@@ -6,7 +6,9 @@ use crate::{Error, ErrorKind, layers::mfa::CodeChallenge};
 /// Recognises the API's challenge: a `403` whose body has the code 5900 or 5901, in any of the
 /// [shapes](super#error-bodies) that the API has for it.
 ///
-/// A `403` with another code is none. Above all not `002`, which says that the token is missing.
+/// A `403` with another code is none. Above all not `002`, which says that the token is missing. Nor
+/// is one that answers `HEAD`, because it has no body: for such requests set a
+/// [policy](crate::layers::mfa::MfaPolicy), as the vendor's source wants a code for them too.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct GlueChallenge;
