@@ -6,7 +6,7 @@
 //! | `reqwest::Client` | in `clients::reqwest::HttpService` (feature `reqwest`) |
 //! | a chain of `reqwest-middleware` | the layers as one of its middlewares: `clients::reqwest_middleware::LayerMiddleware` (feature `reqwest-middleware`) |
 //! | its `ClientWithMiddleware`, as the inner service | in `clients::reqwest::HttpService` (feature `reqwest-middleware`) |
-//! | a client generated for [tonic](https://docs.rs/tonic) | around its `Channel`: see `examples/grpc.rs` |
+//! | a client generated for [tonic](https://docs.rs/tonic) | around its `Channel`: see below |
 //!
 //! # hyper-util
 //!
@@ -35,6 +35,38 @@
 //! It follows no redirects, sends no request again once it has begun to, and gives its connections
 //! back to the pool when a response's body was read to its end. A refused response of up to 64 KiB
 //! is read by the layers, so a renewal costs no connection.
+//!
+//! # tonic
+//!
+//! The layers stand around the `Channel`, and the generated client gets the result. A refusal is
+//! `UNAUTHENTICATED` in a `200`, so [`NormalizeLayer`](crate::layers::NormalizeLayer) belongs inside.
+//! The whole of it is in `examples/grpc`:
+//!
+//! ```
+//! use http::{Request, Uri};
+//! use tonic::{Status, body::Body, transport::Channel};
+//! use tower::ServiceBuilder;
+//! use tower_reauth::{
+//!     Session,
+//!     layers::{NormalizeLayer, normalize::GrpcStatus},
+//!     replay::ReplayBody,
+//! };
+//! # struct GreeterClient;
+//! # impl GreeterClient { fn with_origin<T>(_: T, _: Uri) -> Self { Self } }
+//!
+//! fn greeter(session: &Session, channel: Channel) -> GreeterClient {
+//!     let channel = ServiceBuilder::new()
+//!         // One concrete type of errors, without which calls cannot be spawned.
+//!         .map_err(Status::from_error)
+//!         .layer(session.layer())
+//!         .layer(NormalizeLayer::new(GrpcStatus::new()))
+//!         .map_request(|request: Request<ReplayBody<Body>>| request.map(Body::new))
+//!         .service(channel);
+//!     // With an origin, so that the layers know where a call goes.
+//!     GreeterClient::with_origin(channel, Uri::from_static("https://greeter.example.com"))
+//! }
+//! # let _ = greeter;
+//! ```
 //!
 //! # A finished client in a struct
 //!
