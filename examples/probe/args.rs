@@ -129,7 +129,8 @@ fn unknown(option: &str) -> Usage {
     if secrets.iter().any(|secret| lower.contains(secret)) {
         return Usage::new(
             wrong,
-            "Secrets are not taken from arguments: set PROBE_USERNAME and PROBE_PASSWORD.",
+            "Secrets are not taken from arguments: set PROBE_USERNAME, PROBE_PASSWORD and the like \
+             (--help names them).",
         );
     }
     Usage::new(wrong, "Is it spelled as in the help?")
@@ -184,20 +185,13 @@ fn provider_of(name: Option<OsString>) -> Result<Provider, Usage> {
         ));
     };
     let named = |provider: &Provider| name == provider.name();
-    let provider = PROVIDERS.into_iter().find(named).ok_or_else(|| {
+    PROVIDERS.into_iter().find(named).ok_or_else(|| {
         // Not repeated: who forgets the provider may have written anything there.
         Usage::new(
             "the PROVIDER is not one that is known",
             format!("Name one of these first: {list}"),
         )
-    })?;
-    if !provider.is_built_in() {
-        let built_in = PROVIDERS.into_iter().filter(|other| other.is_built_in());
-        let built_in: Vec<_> = built_in.map(Provider::name).collect();
-        let those = format!("Those that are: {}", built_in.join(", "));
-        return Err(Usage::not_built_in(provider.name(), those));
-    }
-    Ok(provider)
+    })
 }
 
 // === impl Given ===
@@ -211,6 +205,18 @@ impl Given {
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         let values = self.options.iter().filter(move |(given, _)| *given == name);
         values.map(|(_, value)| value.as_str())
+    }
+
+    /// Whether any URL that was given is one of https.
+    pub(crate) fn has_https(&self) -> bool {
+        let mut urls = self
+            .options
+            .iter()
+            .filter(|(name, _)| known(name).is_ok_and(|option| option.takes == Some("URL")));
+        urls.any(|(_, url)| {
+            url.get(..6)
+                .is_some_and(|scheme| scheme.eq_ignore_ascii_case("https:"))
+        })
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {

@@ -9,6 +9,18 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame};
 use http_body_util::Full;
+use tower_reauth::BoxError;
+
+/// A body of the calls, which all clients take.
+pub(crate) trait CallBody:
+    Body<Data = Bytes, Error: Into<BoxError>> + From<Bytes> + Send + Sync + 'static
+{
+}
+
+impl<B> CallBody for B where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + From<Bytes> + Send + Sync + 'static
+{
+}
 
 /// A body that is sent as one buffer, under its `Content-Length`.
 pub(crate) type Buffer = Full<Bytes>;

@@ -10,7 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header};
+use http::{Extensions, HeaderValue, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use tower::{Service, ServiceExt};
@@ -34,19 +34,70 @@ pub(crate) struct Ended {
     pub(crate) sends: u32,
 }
 
+/// What a call was answered.
+pub(crate) struct Answer {
+    status: StatusCode,
+    error: Option<Error>,
+}
+
 /// Counts how often the request is sent that carries it.
 #[derive(Clone, Default)]
 pub(crate) struct Sends(Arc<AtomicU32>);
 
 impl Sends {
     pub(crate) fn count<B>(request: Request<B>) -> Request<B> {
-        if let Some(sends) = request.extensions().get::<Self>() {
+        Self::count_in(request.extensions());
+        request
+    }
+
+    pub(crate) fn count_in(extensions: &Extensions) {
+        if let Some(sends) = extensions.get::<Self>() {
             sends.0.fetch_add(1, Ordering::Relaxed);
         }
-        request
     }
 }
 
+impl Answer {
+    pub(crate) fn new(status: StatusCode) -> Self {
+        Self {
+            status,
+            error: None,
+        }
+    }
+}
+
+/// Makes calls of anything that can be answered, none of which takes longer than `timeout`.
+pub(crate) fn caller_of<F>(
+    timeout: Duration,
+    make: impl Fn(Sends) -> F + Send + Sync + 'static,
+) -> Caller
+where
+    F: Future<Output = Result<Answer, BoxError>> + Send + 'static,
+{
+    Arc::new(move |call| {
+        let sends = Sends::default();
+        let making = make(sends.clone());
+        Box::pin(async move {
+            let begun = Instant::now();
+            let result = tokio::time::timeout(timeout, making).await;
+            let took = begun.elapsed();
+            let (answer, error) = match result {
+                Ok(Ok(answer)) => (Some(answer), None),
+                Ok(Err(error)) => (None, Some(Error::from_boxed(error))),
+                Err(_) => (None, Some(too_slow(timeout))),
+            };
+            Ended {
+                call,
+                status: answer.as_ref().map(|answer| answer.status),
+                took,
+                error: error.or(answer.and_then(|answer| answer.error)),
+                sends: sends.0.load(Ordering::Relaxed),
+            }
+        })
+    })
+}
+
+/// Makes calls as `settings` say.
 pub(crate) fn caller<S, B, R>(settings: Settings, service: S) -> Caller
 where
     S: Service<Request<B>, Response = Response<R>> + Clone + Send + Sync + 'static,
@@ -57,27 +108,18 @@ where
     R::Data: Send,
     R::Error: Into<BoxError>,
 {
-    let settings = Arc::new(settings);
-    Arc::new(move |call| {
-        let service = service.clone();
-        let settings = Arc::clone(&settings);
-        Box::pin(async move { make(call, &settings, service).await })
+    let timeout = settings.plan.timeout;
+    caller_of(timeout, move |sends| {
+        let request = request(&settings, sends);
+        exchange(service.clone(), request)
     })
 }
 
-async fn make<S, B, R>(call: u64, settings: &Settings, service: S) -> Ended
-where
-    S: Service<Request<B>, Response = Response<R>>,
-    S::Error: Into<BoxError>,
-    B: From<Bytes>,
-    R: Body,
-    R::Error: Into<BoxError>,
-{
-    let sends = Sends::default();
+fn request<B: From<Bytes>>(settings: &Settings, sends: Sends) -> Request<B> {
     let mut request = Request::new(B::from(settings.body.clone().unwrap_or_default()));
     *request.method_mut() = settings.method.clone();
     *request.uri_mut() = settings.uri.clone();
-    request.extensions_mut().insert(sends.clone());
+    request.extensions_mut().insert(sends);
     let headers = request.headers_mut();
     let agent = concat!("tower-reauth-probe/", env!("CARGO_PKG_VERSION"));
     headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
@@ -86,28 +128,10 @@ where
     if settings.body.is_some() {
         headers.insert(header::CONTENT_TYPE, settings.content_type.clone());
     }
-
-    let begun = Instant::now();
-    let result = tokio::time::timeout(settings.plan.timeout, exchange(service, request)).await;
-    let took = begun.elapsed();
-    let (status, error) = match result {
-        Ok(Ok((status, error))) => (Some(status), error),
-        Ok(Err(error)) => (None, Some(Error::from_boxed(error))),
-        Err(_) => (None, Some(too_slow(settings.plan.timeout))),
-    };
-    Ended {
-        call,
-        status,
-        took,
-        error,
-        sends: sends.0.load(Ordering::Relaxed),
-    }
+    request
 }
 
-async fn exchange<S, B, R>(
-    service: S,
-    request: Request<B>,
-) -> Result<(StatusCode, Option<Error>), BoxError>
+async fn exchange<S, B, R>(service: S, request: Request<B>) -> Result<Answer, BoxError>
 where
     S: Service<Request<B>, Response = Response<R>>,
     S::Error: Into<BoxError>,
@@ -121,7 +145,10 @@ where
     while let Some(frame) = body.frame().await {
         frame.map_err(Into::into)?;
     }
-    Ok((head.status, head.extensions.get::<Error>().cloned()))
+    Ok(Answer {
+        status: head.status,
+        error: head.extensions.get::<Error>().cloned(),
+    })
 }
 
 fn too_slow(timeout: Duration) -> Error {

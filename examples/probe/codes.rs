@@ -9,8 +9,11 @@ use tokio::{io::AsyncReadExt, process::Command};
 use tower_reauth::{BoxError, Code, CodeRequest};
 use zeroize::Zeroizing;
 
-/// Why a code is asked for, as `PROBE_CODE_REASON` says it. Back Office wants one at a sign-in only.
-const REASON: &str = "sign-in";
+/// Why a code is asked for, as `PROBE_CODE_REASON` says it: the sign-in takes one.
+pub(crate) const SIGN_IN: &str = "sign-in";
+
+/// A call was refused for want of a code.
+pub(crate) const CHALLENGE: &str = "challenge";
 
 /// What a command for codes has no need to know.
 const NOT_FOR_COMMANDS: [&str; 5] = [
@@ -25,20 +28,32 @@ const NOT_FOR_COMMANDS: [&str; 5] = [
 const LONGEST: usize = 4096;
 
 /// Gets a code from `PROBE_CODE_COMMAND`, or else from the person at the terminal.
-pub(crate) async fn get(request: CodeRequest) -> Result<Code, BoxError> {
+pub(crate) async fn get(reason: &str, request: CodeRequest) -> Result<Code, BoxError> {
     match std::env::var_os("PROBE_CODE_COMMAND").filter(|command| !command.is_empty()) {
-        Some(command) => run(&command, &request).await,
+        Some(command) => run(&command, reason, &request).await,
         None => ask(&request).await,
     }
 }
 
-async fn run(command: &std::ffi::OsStr, request: &CodeRequest) -> Result<Code, BoxError> {
+async fn run(
+    command: &std::ffi::OsStr,
+    reason: &str,
+    request: &CodeRequest,
+) -> Result<Code, BoxError> {
     let mut shell = Command::new("sh");
     shell
         .arg("-c")
         .arg(command)
-        .env("PROBE_CODE_REASON", REASON)
+        .env("PROBE_CODE_REASON", reason)
         .env("PROBE_CODE_TYPE", request.method())
+        .env(
+            "PROBE_CODE_QUESTION",
+            request.question().unwrap_or_default(),
+        )
+        .env(
+            "PROBE_CODE_DESTINATION",
+            request.destination().unwrap_or_default(),
+        )
         // Its standard error is the user's to see: only they know why their command fails.
         .stdout(Stdio::piped())
         .kill_on_drop(true);
@@ -71,7 +86,15 @@ async fn run(command: &std::ffi::OsStr, request: &CodeRequest) -> Result<Code, B
     if output.trim().is_empty() {
         return Err("PROBE_CODE_COMMAND printed nothing".into());
     }
-    Ok(Code::new(output)?)
+    code(request, output)
+}
+
+/// Makes a code of what was given. The answer to a question may be any text.
+fn code(request: &CodeRequest, given: &str) -> Result<Code, BoxError> {
+    Ok(match request.question() {
+        Some(_) => Code::answer(given.trim())?,
+        None => Code::new(given)?,
+    })
 }
 
 async fn ask(request: &CodeRequest) -> Result<Code, BoxError> {
@@ -86,15 +109,20 @@ async fn ask(request: &CodeRequest) -> Result<Code, BoxError> {
         1 => "",
         _ => "That code was refused. ",
     };
-    let method = crate::people::one_line(request.method());
-    let prompt = format!("{refused}The code that was sent to you ({method}): ");
+    let wanted = match (request.question(), request.destination()) {
+        (Some(question), _) => question.to_owned(),
+        (None, Some(to)) => format!("The code that was sent to {to}:"),
+        (None, None) => format!("The code that was sent to you ({}):", request.method()),
+    };
+    let prompt = format!("{refused}{} ", crate::people::one_line(&wanted));
     let answer = tokio::task::spawn_blocking(move || {
         terminal::enter();
         let answer = rpassword::prompt_password(prompt);
         terminal::left();
         answer
     });
-    Ok(Code::new(answer.await??)?)
+    let answer = Zeroizing::new(answer.await??);
+    code(request, &answer)
 }
 
 /// Gives the terminal its echo back if it is left while a prompt is still open.

@@ -17,6 +17,7 @@ mod client;
 mod codes;
 mod environment;
 mod log;
+mod normalized;
 mod people;
 mod providers;
 mod report;
@@ -31,10 +32,11 @@ use std::process::ExitCode;
 
 use self::{
     args::{Given, Request},
-    body::{Buffer, Chunks},
+    body::{Buffer, CallBody, Chunks},
+    client::Clients,
     report::Report,
     settings::Settings,
-    stack::Stack,
+    stack::{Setup, Stack},
     usage::Usage,
 };
 
@@ -77,15 +79,32 @@ fn probe() -> Result<ExitCode, Usage> {
 async fn go(given: &Given, settings: Settings) -> Result<ExitCode, Usage> {
     let (plan, json) = (settings.plan.clone(), settings.json);
     let stack = if settings.stream_body {
-        Stack::new::<Chunks>(given, settings)?
+        stack::<Chunks>(given, settings).await?
     } else {
-        Stack::new::<Buffer>(given, settings)?
+        stack::<Buffer>(given, settings).await?
     };
     let mut report = Report::new(json, plan.requests);
+    if let Some(url) = &stack.listening {
+        report.listening(url);
+    }
+    for note in &stack.notes {
+        report.say(note);
+    }
     let good = run::run(&plan, stack, &mut report).await;
     Ok(if good {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Builds the stack for calls with bodies of type `B`.
+async fn stack<B: CallBody>(given: &Given, mut settings: Settings) -> Result<Stack, Usage> {
+    let roots = std::mem::take(&mut settings.extra_roots);
+    let setup = Setup {
+        given,
+        clients: Clients::<B>::new(settings.client, given.has_https(), roots)?,
+        settings,
+    };
+    given.provider.stack(setup).await
 }

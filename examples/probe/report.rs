@@ -9,7 +9,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
-use tower_reauth::Error;
+use tower_reauth::{Error, ErrorKind};
 
 use crate::{
     call::Ended,
@@ -50,6 +50,11 @@ struct Told<'a> {
 }
 
 #[derive(Serialize)]
+struct Listening<'a> {
+    listening: &'a str,
+}
+
+#[derive(Serialize)]
 struct Last<'a> {
     summary: &'a Summary,
 }
@@ -86,6 +91,14 @@ impl Report {
         self.is_closed
     }
 
+    /// Tells where events are taken.
+    pub(crate) fn listening(&mut self, url: &str) {
+        match &self.style {
+            Style::Json => self.print_json(&Listening { listening: url }),
+            Style::People { .. } => self.print(&format!("listening on {url}\n")),
+        }
+    }
+
     /// Says something to people, beside the results.
     pub(crate) fn say(&self, text: &str) {
         let text = format!("probe: {}", one_line(text));
@@ -109,7 +122,7 @@ impl Report {
             Style::People { bar, errors } => {
                 bar.inc(1);
                 if let Some(error) = &ended.error {
-                    let text = format!("{}: {}", error.kind(), one_line(&full_text(error)));
+                    let text = format!("{}: {}", kind(error.kind()), one_line(&full_text(error)));
                     if errors.len() >= MOST_ERRORS && !errors.contains_key(&text) {
                         *errors.entry("others".into()).or_default() += 1;
                     } else {
@@ -151,10 +164,19 @@ impl Report {
 impl<'a> Told<'a> {
     fn new(error: &'a Error) -> Self {
         Self {
-            kind: error.kind().as_str(),
+            kind: kind(error.kind()),
             code: error.provider_code(),
             message: full_text(error),
         }
+    }
+}
+
+/// Returns the kind as the contract has it, which knows fewer than the library does.
+fn kind(kind: ErrorKind) -> &'static str {
+    match kind {
+        // The login of v1 is gone: another --api-version is needed.
+        ErrorKind::Upgrade => ErrorKind::Config.as_str(),
+        other => other.as_str(),
     }
 }
 
@@ -194,7 +216,9 @@ fn table(summary: &Summary, errors: &BTreeMap<String, u64>) -> String {
         ("sign-ins", summary.sign_ins.to_string()),
         ("renewals", summary.renewals.to_string()),
         ("resends", summary.resends.to_string()),
+        ("upgrades", summary.upgrades.to_string()),
         ("MFA rounds", summary.mfa_rounds.to_string()),
+        ("normalized", summary.normalized.to_string()),
         (
             "milliseconds",
             format!(

@@ -31,7 +31,7 @@ const MOST_WARNINGS: usize = 100;
 pub(crate) async fn run(plan: &Plan, stack: Stack, report: &mut Report) -> bool {
     let mut interrupts = interrupts().await;
     let mut events = Told {
-        events: stack.session.events(),
+        events: stack.session.as_ref().map(Session::events),
         warned: HashSet::new(),
     };
     let mut tally = Tally::default();
@@ -76,27 +76,23 @@ pub(crate) async fn run(plan: &Plan, stack: Stack, report: &mut Report) -> bool 
     let took = begun.elapsed();
     tally.lost(calls.len());
     calls.shutdown().await;
-    settle(&stack.session, &mut events, report, &mut tally, plan).await;
+    settle(&stack, &mut events, report, &mut tally, plan).await;
 
     let mut is_good = tally.is_good();
-    report.summary(&tally.summary(stack.traffic.mfa_rounds(), took));
-    if plan.sign_out {
-        is_good &= sign_out(plan, &stack, report, &mut interrupts).await;
+    report.summary(&tally.summary(&stack.meters, took));
+    if let Some(session) = stack.session.filter(|_| plan.sign_out) {
+        is_good &= sign_out(plan, &session, report, &mut interrupts).await;
     }
     is_good && !report.is_closed()
 }
 
 /// Counts what has been told so far. A renewal that runs ahead of the calls may still be on its
 /// way, and gets a moment.
-async fn settle(
-    session: &Session,
-    events: &mut Told,
-    report: &Report,
-    tally: &mut Tally,
-    plan: &Plan,
-) {
+async fn settle(stack: &Stack, events: &mut Told, report: &Report, tally: &mut Tally, plan: &Plan) {
     // If it takes longer it has not happened as far as this run is concerned.
-    let _ = timeout(GRACE.min(plan.timeout), session.settled()).await;
+    if let Some(session) = &stack.session {
+        let _ = timeout(GRACE.min(plan.timeout), session.settled()).await;
+    }
     // Without the budget of a task, which would let the next event wait although it is there.
     tokio::task::unconstrained(async {
         loop {
@@ -112,11 +108,11 @@ async fn settle(
 
 async fn sign_out(
     plan: &Plan,
-    stack: &Stack,
+    session: &Session,
     report: &Report,
     interrupts: &mut watch::Receiver<u32>,
 ) -> bool {
-    let signing_out = timeout(plan.timeout, stack.session.sign_out());
+    let signing_out = timeout(plan.timeout, session.sign_out());
     let result = tokio::select! {
         result = signing_out => result,
         () = interrupted(interrupts) => {
@@ -140,14 +136,18 @@ async fn sign_out(
 
 /// The session's events; warnings among them are told to people.
 struct Told {
-    events: Events,
+    events: Option<Events>,
     warned: HashSet<String>,
 }
 
 impl Told {
     async fn next(&mut self, report: &Report) -> Event {
-        let Some(event) = self.events.next().await else {
-            // The session is gone, so nothing will ever happen.
+        let event = match &mut self.events {
+            Some(events) => events.next().await,
+            None => None,
+        };
+        let Some(event) = event else {
+            // There is no session, or it is gone: nothing will ever happen.
             return future::pending().await;
         };
         match &event {

@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Uri};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 
-use crate::{args::Given, urls, usage::Usage};
+use crate::{args::Given, client::Kind, urls, usage::Usage};
 
 pub(crate) struct Settings {
+    pub(crate) client: Kind,
     pub(crate) base_url: String,
     /// What is called: the path below the base URL.
     pub(crate) uri: Uri,
@@ -34,7 +35,7 @@ pub(crate) struct Plan {
 
 impl Settings {
     pub(crate) fn new(given: &Given) -> Result<Self, Usage> {
-        check_client(given)?;
+        let client = client(given)?;
         let base_url = given.required("base-url", "https://host.name")?;
         let path = given.provider.path(given)?;
         let body = body(given)?;
@@ -60,6 +61,7 @@ impl Settings {
         };
         urls::check("base-url", base_url)?;
         Ok(Self {
+            client,
             uri: urls::join(base_url, path)?,
             base_url: base_url.to_owned(),
             extra_roots: ca.map_or(Ok(Vec::new()), certificates)?,
@@ -74,13 +76,11 @@ impl Settings {
     }
 }
 
-fn check_client(given: &Given) -> Result<(), Usage> {
+fn client(given: &Given) -> Result<Kind, Usage> {
     match given.get("client") {
-        None | Some("hyper") => Ok(()),
-        Some(client @ ("reqwest" | "reqwest-middleware")) => Err(Usage::not_built_in(
-            &format!("--client {client}"),
-            "The one that is: --client hyper",
-        )),
+        None | Some("hyper") => Ok(Kind::Hyper),
+        Some("reqwest") => Ok(Kind::Reqwest),
+        Some("reqwest-middleware") => Ok(Kind::ReqwestMiddleware),
         Some(_) => Err(Usage::new(
             "the value of --client is not one that is known",
             "Write hyper, reqwest or reqwest-middleware.",

@@ -8,80 +8,116 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body::Body;
-use tower::ServiceBuilder;
-use tower_reauth::{BoxError, Session, SessionBuilder, replay::ReplayBody};
+use tower::{Layer, Service};
+use tower_reauth::{
+    BoxError, Error, Session, SessionBuilder, clients::reqwest_middleware::MiddlewareLayer,
+};
 
 use crate::{
     args::Given,
-    call::{self, Caller, Sends},
-    client,
-    providers::Setup,
+    body::CallBody,
+    call::{self, Caller},
+    client::{Clients, Counting},
     settings::Settings,
     usage::Usage,
 };
 
+/// What a provider makes its stack of.
+pub(crate) struct Setup<'a, B> {
+    pub(crate) given: &'a Given,
+    pub(crate) settings: Settings,
+    pub(crate) clients: Clients<B>,
+}
+
 /// A signed-in client, ready to call.
 pub(crate) struct Stack {
-    pub(crate) session: Session,
+    /// Whose events count, and which is signed out at the end.
+    pub(crate) session: Option<Session>,
     pub(crate) caller: Caller,
-    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) meters: Meters,
+    /// What to print before the first result.
+    pub(crate) listening: Option<String>,
+    /// What people should know before it begins.
+    pub(crate) notes: Vec<String>,
 }
 
-/// What no session tells, counted as it passes.
-#[derive(Default)]
-pub(crate) struct Traffic {
-    /// Codes that were sent to the server.
-    pub(crate) mfa_rounds: AtomicU64,
+/// What no session tells.
+#[derive(Clone, Default)]
+pub(crate) struct Meters {
+    pub(crate) mfa_rounds: Meter,
+    pub(crate) upgrades: Meter,
+    pub(crate) normalized: Meter,
 }
 
-impl Stack {
-    /// Builds the stack for calls with bodies of type `B`.
-    pub(crate) fn new<B>(given: &Given, mut settings: Settings) -> Result<Self, Usage>
-    where
-        B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        let roots = std::mem::take(&mut settings.extra_roots);
-        let client = client::new::<B>(&settings.uri, roots)?;
-        let setup = Setup {
-            settings,
-            client,
-            traffic: Arc::default(),
-        };
-        given.provider.stack(setup)
-    }
-}
+/// A count that goes on elsewhere.
+#[derive(Clone)]
+pub(crate) struct Meter(Arc<dyn Fn() -> u64 + Send + Sync>);
 
-impl<B> Setup<B>
-where
-    B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    /// Builds the session, and the usual layers of it around the client.
-    pub(crate) fn signed_in(self, mut session: SessionBuilder) -> Result<Stack, Usage> {
+/// A count of our own.
+#[derive(Clone, Default)]
+pub(crate) struct Counter(Arc<AtomicU64>);
+
+impl<B: CallBody> Setup<'_, B> {
+    /// Builds the session.
+    pub(crate) fn session(&self, mut session: SessionBuilder) -> Result<Session, Usage> {
         if let Some(margin) = self.settings.renew_ahead {
             session = session.renew_ahead(margin);
         }
-        let session = session.build().map_err(tower_reauth::Error::from)?;
-        let service = ServiceBuilder::new()
-            .layer(session.layer())
-            // Innermost, so that it sees each send.
-            .map_request(Sends::count::<ReplayBody<B>> as fn(Request<_>) -> Request<_>)
-            .service(self.client);
-        Ok(Stack {
+        Ok(session.build().map_err(Error::from)?)
+    }
+
+    /// Builds the stack of `layer` around the client.
+    pub(crate) fn stack<L, R>(self, session: Option<Session>, layer: L, meters: Meters) -> Stack
+    where
+        L: Layer<Counting<B>> + MiddlewareLayer,
+        L::Service: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        <L::Service as Service<Request<B>>>::Future: Send,
+        R: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let service = self.clients.stacked(layer);
+        Stack {
             session,
             caller: call::caller(self.settings, service),
-            traffic: self.traffic,
-        })
+            meters,
+            listening: None,
+            notes: Vec::new(),
+        }
     }
 }
 
-// === impl Traffic ===
+// === impl Meter ===
 
-impl Traffic {
-    pub(crate) fn mfa_rounds(&self) -> u64 {
-        self.mfa_rounds.load(Ordering::Relaxed)
+impl Meter {
+    pub(crate) fn new(read: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    pub(crate) fn read(&self) -> u64 {
+        (self.0)()
+    }
+}
+
+impl Default for Meter {
+    fn default() -> Self {
+        Self::new(|| 0)
+    }
+}
+
+// === impl Counter ===
+
+impl Counter {
+    pub(crate) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn meter(&self) -> Meter {
+        let counter = self.clone();
+        Meter::new(move || counter.0.load(Ordering::Relaxed))
     }
 }

@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Serialize;
 use tower_reauth::Event;
 
-use crate::call::Ended;
+use crate::{call::Ended, stack::Meters};
 
 /// The counts of a run.
 #[derive(Default)]
@@ -74,7 +74,7 @@ impl Tally {
         calls > 0 && self.ok == calls && self.lost == 0
     }
 
-    pub(crate) fn summary(mut self, mfa_rounds: u64, took: Duration) -> Summary {
+    pub(crate) fn summary(mut self, meters: &Meters, took: Duration) -> Summary {
         self.took.sort_unstable();
         Summary {
             calls: self.took.len(),
@@ -87,9 +87,9 @@ impl Tally {
             sign_ins: self.sign_ins,
             renewals: self.renewals,
             resends: self.resends,
-            upgrades: 0,
-            mfa_rounds,
-            normalized: 0,
+            upgrades: meters.upgrades.read(),
+            mfa_rounds: meters.mfa_rounds.read(),
+            normalized: meters.normalized.read(),
             seconds: (took.as_secs_f64() * 1000.0).round() / 1000.0,
         }
     }

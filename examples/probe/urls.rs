@@ -6,21 +6,22 @@ use http::Uri;
 
 use crate::usage::Usage;
 
-/// Checks that the value of `option` is a URL that secrets may be sent to.
+/// Checks that the value of `option` is a URL that secrets may be sent to, and has no query.
 pub(crate) fn check(option: &str, url: &str) -> Result<Uri, Usage> {
-    // It is not repeated: somebody may have put a password into it.
-    let bad = || {
-        Usage::new(
-            format!("the value of --{option} is not a URL of the API"),
-            "Write scheme, host and port, and the path prefix if there is one: https://host.name",
-        )
-    };
-    let uri: Uri = url.parse().map_err(|_| bad())?;
+    if url.contains('?') {
+        return Err(bad(option));
+    }
+    check_with_query(option, url)
+}
+
+/// Checks that the value of `option` is a URL that secrets may be sent to.
+pub(crate) fn check_with_query(option: &str, url: &str) -> Result<Uri, Usage> {
+    let uri: Uri = url.parse().map_err(|_| bad(option))?;
     let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else {
-        return Err(bad());
+        return Err(bad(option));
     };
-    if !matches!(scheme, "https" | "http") || url.contains(['@', '?', '#']) {
-        return Err(bad());
+    if !matches!(scheme, "https" | "http") || url.contains(['@', '#']) {
+        return Err(bad(option));
     }
     if scheme == "http" && !is_loopback(host) {
         return Err(Usage::new(
@@ -46,6 +47,21 @@ pub(crate) fn join(base_url: &str, path: &str) -> Result<Uri, Usage> {
             "Write it like /api/v2/accounts?page=1, and anything special as %20.",
         )
     })
+}
+
+/// Returns scheme, host and port of a URL that has been checked.
+pub(crate) fn origin(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    format!("{scheme}://{authority}")
+}
+
+fn bad(option: &str) -> Usage {
+    // It is not repeated: somebody may have put a password into it.
+    Usage::new(
+        format!("the value of --{option} is not a URL that can be called"),
+        "Write scheme, host and port, and the path if there is one: https://host.name/path",
+    )
 }
 
 fn is_loopback(host: &str) -> bool {

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use tokio::process::Command;
-use tower_reauth::testing::back_office::{Endpoint, Fault, Simulator};
+use tower_reauth::testing::{
+    self,
+    back_office::{Endpoint, Fault, Simulator},
+};
 
 use crate::{
     codes::{CAT, with_mail},
-    program::{EMAIL, PASSWORD, Run, at, run},
+    program::{EMAIL, PASSWORD, Run, at, probe, run},
     tls::Front,
 };
 
@@ -76,6 +79,138 @@ async fn wrong_password(mut probe: Command) {
     let run = run(probe).await;
     assert_eq!(run.kinds(), ["rejected"]);
     assert_clean(&run, &[]);
+}
+
+/// Runs this with each client and everything logged, and looks for secrets in what is printed.
+/// Returns how the runs ended.
+async fn with_each_client(
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    before: impl Fn(),
+) -> Vec<Run> {
+    let mut runs = Vec::new();
+    for client in ["hyper", "reqwest", "reqwest-middleware"] {
+        before();
+        let mut command = probe(arguments);
+        command
+            .args(["--json", "--client", client])
+            .env("RUST_LOG", "trace");
+        command.envs(environment.iter().copied());
+        let run = run(command).await;
+        assert!(run.stderr.contains("TRACE"), "the log is off");
+        for text in [&run.stdout, &run.stderr] {
+            let own = environment
+                .iter()
+                .filter(|(name, _)| !name.ends_with("COMMAND"));
+            for secret in own.map(|(_, value)| *value).chain([EMAIL, PASSWORD]) {
+                assert!(!text.contains(secret), "{client}: {secret} in {text}");
+            }
+            // The tokens of the simulators are in hexadecimal.
+            let words = text.split(|letter: char| !letter.is_ascii_hexdigit());
+            let token = words.max_by_key(|word| word.len()).unwrap_or_default();
+            assert!(token.len() < 32, "{client}: {token} in {text}");
+        }
+        runs.push(run);
+    }
+    runs
+}
+
+#[tokio::test]
+async fn nothing_leaks_of_my2n() {
+    use testing::my2n::{Endpoint, Simulator};
+
+    let server = Simulator::builder()
+        .account(EMAIL, PASSWORD)
+        .echo_secrets(true);
+    let server = server.start().await.unwrap();
+    let (base_url, login_url) = (server.base_url(), server.login_url());
+    let arguments = [
+        "my2n",
+        "--base-url",
+        &base_url,
+        "--login-url",
+        &login_url,
+        "--sign-out",
+    ];
+    let refuse = || {
+        // Not the first, or the account would count as one that is not allowed in.
+        server.inject(Endpoint::Api, testing::Fault::Delay(Duration::ZERO));
+        server.inject(Endpoint::Api, testing::Fault::Status(401));
+    };
+    for migrated in [false, true] {
+        if migrated {
+            server.migrate(EMAIL);
+        }
+        let more = [&arguments[..], &["--requests", "2"]].concat();
+        for run in with_each_client(&more, &[], refuse).await {
+            assert_eq!(run.counts(["ok", "resends"]), [2, 1]);
+        }
+        let wrong = [("PROBE_PASSWORD", "hunter2-hunter3")];
+        for run in with_each_client(&arguments, &wrong, || ()).await {
+            assert_eq!(run.kinds(), ["rejected"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_leaks_of_glue() {
+    use testing::glue::{Endpoint, Simulator};
+
+    let server = Simulator::builder()
+        .account(EMAIL, PASSWORD)
+        .echo_secrets(true);
+    let server = server.start().await.unwrap();
+    let base_url = server.base_url();
+    let path = ["--path", "/customers/DE--1", "--body", "{}", "--sign-out"];
+    let arguments = [&["glue", "--base-url", &base_url][..], &path].concat();
+    let refuse = || server.inject(Endpoint::Api, testing::Fault::Status(401));
+    let code = [("PROBE_CODE_COMMAND", "printf 8421; echo 3719")];
+    for run in with_each_client(&arguments, &code, refuse).await {
+        assert_eq!(run.kinds(), ["code-rejected"]);
+        assert_eq!(
+            run.counts(["sign_ins", "renewals", "mfa_rounds"]),
+            [1, 1, 1]
+        );
+        assert!(!format!("{run:?}").contains("84213719"));
+    }
+    let wrong = [("PROBE_PASSWORD", "hunter2-hunter3")];
+    for run in with_each_client(&arguments, &wrong, || ()).await {
+        assert_eq!(run.kinds(), ["rejected"]);
+    }
+}
+
+#[tokio::test]
+async fn nothing_leaks_of_q2() {
+    use testing::q2::Simulator;
+
+    let server = Simulator::builder()
+        .echo_secrets(true)
+        .start()
+        .await
+        .unwrap();
+    let base_url = server.base_url();
+    let plain = ["q2", "--base-url", &base_url, "--path", "/x"];
+    for run in with_each_client(&plain, &[("PROBE_API_KEY", "hunter2-hunter3")], || ()).await {
+        assert_eq!(run.kinds(), ["rejected"]);
+    }
+    let auth = [
+        "q2",
+        "--base-url",
+        &base_url,
+        "--client-id",
+        "nobody",
+        "--company-id",
+        "c",
+        "--form-env",
+        "password=FIELD",
+    ];
+    let secrets = [
+        ("PROBE_API_KEY", "hunter2-hunter3"),
+        ("FIELD", "correct-horse-battery"),
+    ];
+    for run in with_each_client(&auth, &secrets, || ()).await {
+        assert!(run.stdout.contains("\"kind\":\"rejected\""), "{run:?}");
+    }
 }
 
 #[track_caller]

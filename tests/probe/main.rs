@@ -1,16 +1,20 @@
 //! The example `probe` keeps its contract: command line, JSON lines and exit status, against the
-//! simulator and through real sockets.
+//! simulators and through real sockets.
 
-#![cfg(all(feature = "back-office", feature = "testing"))]
+#![cfg(all(feature = "full", feature = "testing"))]
 
 mod calls;
+mod clients;
 mod codes;
 #[path = "../common/example.rs"]
 mod example;
-#[cfg(unix)]
 mod failures;
+mod glue;
+#[cfg(unix)]
 mod interrupts;
 mod leaks;
+mod my2n;
 mod program;
+mod q2;
 mod tls;
 mod usage;

@@ -111,24 +111,14 @@ async fn what_is_required_is_asked_for() {
 
 #[tokio::test]
 async fn what_is_for_others_or_for_later_is_named() {
-    for provider in ["my2n", "glue", "fintiv", "q2", "oauth2"] {
-        let wrong = format!("{provider} is not built in yet");
-        assert_refused(probe(&[provider]), &wrong).await;
-    }
     for option in ["--store", "--redis"] {
         let mut command = probe(&GOOD);
         command.args([option, "x"]);
         assert_refused(command, &format!("{option} is not built in yet")).await;
     }
-    for (client, wrong) in [
-        ("reqwest", "is not built in yet"),
-        ("reqwest-middleware", "is not built in yet"),
-        ("curl", "the value of --client"),
-    ] {
-        let mut command = probe(&GOOD);
-        command.args(["--client", client]);
-        assert_refused(command, wrong).await;
-    }
+    let mut command = probe(&GOOD);
+    command.args(["--client", "curl"]);
+    assert_refused(command, "the value of --client").await;
     for (option, whom) in [
         ("--login-url", "my2n, fintiv and oauth2"),
         ("--api-version", "my2n"),
@@ -150,6 +140,153 @@ async fn what_is_for_others_or_for_later_is_named() {
     }
 }
 
+/// A command that lacks nothing.
+fn good(provider: &str) -> Command {
+    let mut command = probe(&[provider, "--base-url", "https://host.name", "--path", "/x"]);
+    for name in [
+        "PROBE_API_KEY",
+        "PROBE_TENANT",
+        "PROBE_CLIENT_ID",
+        "PROBE_CLIENT_SECRET",
+        "FIELD",
+    ] {
+        command.env(name, "hunter2");
+    }
+    command
+}
+
+#[tokio::test]
+async fn each_provider_asks_for_its_secrets() {
+    for (provider, names) in [
+        ("my2n", &["PROBE_USERNAME", "PROBE_PASSWORD"][..]),
+        ("glue", &["PROBE_USERNAME", "PROBE_PASSWORD"]),
+        (
+            "fintiv",
+            &["PROBE_API_KEY", "PROBE_USERNAME", "PROBE_PASSWORD"],
+        ),
+        ("q2", &["PROBE_API_KEY"]),
+        ("oauth2", &["PROBE_CLIENT_ID", "PROBE_CLIENT_SECRET"]),
+    ] {
+        for name in names {
+            for value in [None, Some("")] {
+                let mut command = good(provider);
+                match value {
+                    None => command.env_remove(name),
+                    Some(value) => command.env(name, value),
+                };
+                assert_refused(command, &format!("{name} is not set")).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_each_provider_cannot_do_with_is_refused() {
+    let auth = ["--client-id", "a", "--company-id", "b"];
+    let with = |more: &[&'static str]| [&auth, more].concat();
+    let cases: &[(&str, Vec<&str>, &str)] = &[
+        (
+            "my2n",
+            vec!["--api-version", "v3"],
+            "the value of --api-version",
+        ),
+        (
+            "my2n",
+            vec!["--api-version", "v2"],
+            "--login-url is missing",
+        ),
+        (
+            "my2n",
+            vec!["--login-url", "http://host.name"],
+            "--login-url is plain http",
+        ),
+        (
+            "my2n",
+            vec!["--login-url", "host.name"],
+            "the value of --login-url",
+        ),
+        (
+            "fintiv",
+            vec!["--login-url", "http://host.name/a"],
+            "--login-url is plain http",
+        ),
+        (
+            "fintiv",
+            vec!["--login-url", "https://a:hunter2@host.name"],
+            "the value of --login-url",
+        ),
+        (
+            "oauth2",
+            vec!["--login-url", "http://host.name/token"],
+            "--login-url is plain http",
+        ),
+        (
+            "oauth2",
+            vec!["--login-url", "hunter2"],
+            "the value of --login-url",
+        ),
+        (
+            "q2",
+            vec!["--company-id", "b"],
+            "--company-id is given without --client-id",
+        ),
+        (
+            "q2",
+            vec!["--form", "a=hunter2"],
+            "--form is given without --client-id",
+        ),
+        ("q2", vec!["--client-id", "a"], "--company-id is missing"),
+        ("q2", auth.to_vec(), "the auth has no login field"),
+        (
+            "q2",
+            with(&["--form", "hunter2"]),
+            "the value of --form is not a name",
+        ),
+        (
+            "q2",
+            with(&["--form", "=hunter2"]),
+            "the value of --form is not a name",
+        ),
+        (
+            "q2",
+            with(&["--form-env", "a=NO_SUCH"]),
+            "NO_SUCH is not set",
+        ),
+        (
+            "q2",
+            with(&["--form-env", "a=FIELD", "--webhook-listen", "nowhere"]),
+            "cannot listen on nowhere",
+        ),
+        (
+            "q2",
+            with(&[
+                "--form-env",
+                "a=FIELD",
+                "--webhook-keys",
+                "http://host.name/keys",
+            ]),
+            "--webhook-keys is plain http",
+        ),
+    ];
+    for (provider, arguments, first_line) in cases {
+        let mut command = good(provider);
+        command.args(arguments);
+        assert_refused(command, first_line).await;
+    }
+    for provider in ["my2n", "glue", "fintiv", "q2", "oauth2"] {
+        let plain = probe(&[provider, "--base-url", "http://host.name", "--path", "/x"]);
+        assert_refused(plain, "--base-url is plain http").await;
+        let url = ["--base-url", "https://host.name"];
+        if provider != "my2n" {
+            assert_refused(
+                probe(&[&[provider], &url[..]].concat()),
+                "--path is missing",
+            )
+            .await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn help_is_no_error() {
     let mut command = probe(&["--help"]);
@@ -159,7 +296,9 @@ async fn help_is_no_error() {
     for option in [
         "--base-url",
         "--stream-body",
+        "--webhook-keys",
         "PROBE_CODE_COMMAND",
+        "PROBE_CLIENT_SECRET",
         "exit status",
     ] {
         assert!(run.stdout.contains(option), "{option}");

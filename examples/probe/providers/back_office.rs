@@ -1,44 +1,42 @@
 //! The Back Office API: e-mail and password, and a code by e-mail at a sign-in.
 
-use std::{
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
+use http::Request;
+use tower::{service_fn, util::MapRequest};
+use tower_reauth::{CodeRequest, providers::back_office::BackOffice, replay::ReplayBody};
+
+use super::request_timeout;
+use crate::{
+    body::CallBody,
+    codes::{self, SIGN_IN},
+    environment,
+    stack::{Counter, Meters, Setup, Stack},
+    usage::Usage,
 };
 
-use bytes::Bytes;
-use http::Request;
-use http_body::Body;
-use tower::{service_fn, util::MapRequest};
-use tower_reauth::{BoxError, providers::back_office::BackOffice, replay::ReplayBody};
-
-use super::Setup;
-use crate::{codes, environment, stack::Stack, usage::Usage};
-
-/// An exchange may outlive the call that waits for it, and should not be cut off before.
-const LEAST: Duration = Duration::from_secs(30);
-
-pub(super) fn stack<B>(setup: Setup<B>) -> Result<Stack, Usage>
-where
-    B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
+pub(super) fn stack<B: CallBody>(setup: Setup<'_, B>) -> Result<Stack, Usage> {
     let email = environment::required("PROBE_USERNAME", "the e-mail address to sign in with")?;
     let password = environment::required("PROBE_PASSWORD", "the password")?;
-    let traffic = Arc::clone(&setup.traffic);
-    // One client for both: the sign-in goes through a clone of it, below the layers.
-    let client = MapRequest::new(
-        setup.client.clone(),
-        move |request: Request<ReplayBody<B>>| {
-            if request.uri().path().ends_with("/2fa/confirm") {
-                traffic.mfa_rounds.fetch_add(1, Ordering::Relaxed);
-            }
-            request
-        },
-    );
+    let rounds = Counter::default();
+    let meters = Meters {
+        mfa_rounds: rounds.meter(),
+        ..Meters::default()
+    };
+    // Codes are counted when they are sent, right or wrong.
+    let client = setup.clients.sign_in.clone();
+    let client = MapRequest::new(client, move |request: Request<ReplayBody<B>>| {
+        if request.uri().path().ends_with("/2fa/confirm") {
+            rounds.add();
+        }
+        request
+    });
     let back_office = BackOffice::builder(client, setup.settings.base_url.as_str())
         .credentials(email, password)
-        .code_service(service_fn(codes::get))
-        .request_timeout(setup.settings.plan.timeout.max(LEAST))
+        .code_service(service_fn(|request: CodeRequest| {
+            codes::get(SIGN_IN, request)
+        }))
+        .request_timeout(request_timeout(&setup.settings))
         .build()?;
-    setup.signed_in(back_office.session())
+    let session = setup.session(back_office.session())?;
+    let layer = session.layer();
+    Ok(setup.stack(Some(session), layer, meters))
 }

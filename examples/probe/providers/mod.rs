@@ -1,18 +1,19 @@
 //! The providers: what each of them wants to know, and the stack that it makes of that.
 
 mod back_office;
+mod fintiv;
+mod glue;
+mod my2n;
+mod oauth2;
+mod q2;
 
-use std::sync::Arc;
-
-use bytes::Bytes;
-use http_body::Body;
-use tower_reauth::BoxError;
+use std::time::Duration;
 
 use crate::{
     args::Given,
-    client::HttpClient,
+    body::CallBody,
     settings::Settings,
-    stack::{Stack, Traffic},
+    stack::{Setup, Stack},
     usage::Usage,
 };
 
@@ -35,13 +36,6 @@ pub(crate) const PROVIDERS: [Provider; 6] = [
     Provider::OAuth2,
 ];
 
-/// What a stack is made of.
-pub(crate) struct Setup<B: Body<Data = Bytes>> {
-    pub(crate) settings: Settings,
-    pub(crate) client: HttpClient<B>,
-    pub(crate) traffic: Arc<Traffic>,
-}
-
 impl Provider {
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -54,27 +48,30 @@ impl Provider {
         }
     }
 
-    pub(crate) fn is_built_in(self) -> bool {
-        matches!(self, Self::BackOffice)
-    }
-
     /// Returns what is called, below the base URL.
     pub(crate) fn path(self, given: &Given) -> Result<&str, Usage> {
         match self {
             Self::My2n => Ok(given.get("path").unwrap_or("/users/current")),
+            Self::Q2 if q2::is_auth(given) => Ok("/auth"),
             _ => given.required("path", "/api/v2/accounts"),
         }
     }
 
     /// Builds the stack for calls with bodies of type `B`.
-    pub(crate) fn stack<B>(self, setup: Setup<B>) -> Result<Stack, Usage>
-    where
-        B: Body<Data = Bytes> + From<Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub(crate) async fn stack<B: CallBody>(self, setup: Setup<'_, B>) -> Result<Stack, Usage> {
         match self {
+            Self::My2n => my2n::stack(setup),
+            Self::Glue => glue::stack(setup),
+            Self::Fintiv => fintiv::stack(setup),
+            Self::Q2 => q2::stack(setup).await,
             Self::BackOffice => back_office::stack(setup),
-            _ => unreachable!("refused when the command line was read"),
+            Self::OAuth2 => oauth2::stack(setup),
         }
     }
+}
+
+/// How long one exchange of a sign-in may take: it may outlive the call that waits for it, and should
+/// not be cut off before.
+fn request_timeout(settings: &Settings) -> Duration {
+    settings.plan.timeout.max(Duration::from_secs(30))
 }
