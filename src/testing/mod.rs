@@ -4,11 +4,12 @@ pub mod back_office;
 mod clock;
 pub mod glue;
 pub mod my2n;
+pub mod oauth2;
 pub mod q2;
 mod server;
 pub mod store_conformance;
 
 pub use self::{
     clock::FakeClock,
-    server::{DateFormat, Fault, Upload},
+    server::{DateFormat, Fault, RetryAfter, Upload},
 };

@@ -26,19 +26,6 @@ pub struct Limits {
     window: Duration,
 }
 
-/// What the refusal of too many attempts says about when to come again.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RetryAfter {
-    /// Nothing: the documentation promises no such header. The default.
-    #[default]
-    None,
-    /// `Retry-After` in seconds, rounded up.
-    Seconds,
-    /// `Retry-After` as an HTTP date, rounded up to the second.
-    HttpDate,
-}
-
 /// The attempts of the last window, and the lock-out. Times are monotonic.
 pub(super) struct Limiter {
     limits: Limits,

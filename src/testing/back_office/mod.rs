@@ -105,7 +105,7 @@ pub use self::{
     builder::Builder,
     counts::Counts,
     fault::{Endpoint, Fault},
-    limits::{Limits, RetryAfter},
+    limits::Limits,
     server::Simulator,
 };
-pub use super::{DateFormat, Upload};
+pub use super::{DateFormat, RetryAfter, Upload};

@@ -3,11 +3,11 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use super::{
-    Counts, Endpoint, Fault, RetryAfter,
+    Counts, Endpoint, Fault,
     answer::{Refusal, Shape},
     limits::{Limiter, Why},
     sessions::{Lifetimes, Sessions},
@@ -124,22 +124,9 @@ impl Shared {
 
     fn too_many(&self, now: Now, left: Duration) -> Refusal {
         let refusal = Refusal::new(self.settings.limited, "Too many attempts.");
-        // Rounded up, so that whoever comes back as told does not come too early.
-        match self.settings.retry_after {
-            RetryAfter::None => refusal,
-            RetryAfter::Seconds => {
-                refusal.header(header::RETRY_AFTER, seconds_up(left).to_string())
-            }
-            RetryAfter::HttpDate => {
-                let since = now.later(left).duration_since(SystemTime::UNIX_EPOCH);
-                let at = Duration::from_secs(seconds_up(since.unwrap_or_default()));
-                let date = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + at);
-                refusal.header(header::RETRY_AFTER, date)
-            }
+        match self.settings.retry_after.value(now, left) {
+            Some(value) => refusal.header(header::RETRY_AFTER, value),
+            None => refusal,
         }
     }
-}
-
-fn seconds_up(time: Duration) -> u64 {
-    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }

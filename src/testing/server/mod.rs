@@ -22,6 +22,7 @@ mod listen;
 mod mail;
 mod reply;
 mod respond;
+mod retry_after;
 mod rules;
 mod secrets;
 mod uploads;
@@ -42,4 +43,4 @@ pub(crate) use self::{
     },
     secrets::Secrets,
 };
-pub use self::{dates::DateFormat, fault::Fault, uploads::Upload};
+pub use self::{dates::DateFormat, fault::Fault, retry_after::RetryAfter, uploads::Upload};
