@@ -106,7 +106,7 @@
         clippy::unwrap_used
     )
 )]
-#![doc(test(attr(deny(warnings))))]
+#![doc(test(attr(deny(warnings), allow(dead_code))))]
 
 pub mod clients;
 mod clock;
