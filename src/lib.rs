@@ -124,6 +124,9 @@ pub mod stores;
 #[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
 pub mod testing;
 mod token;
+#[cfg(test)]
+#[path = "../tests/common/vectors.rs"]
+mod vectors;
 
 pub use self::{
     clock::{Clock, SystemClock},

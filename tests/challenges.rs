@@ -2,6 +2,8 @@
 //! the caller where it is not.
 
 mod common;
+#[path = "common/vectors.rs"]
+mod vectors;
 
 use std::sync::{
     Arc,
@@ -97,11 +99,9 @@ async fn call(api: &Api) -> (Response<()>, usize) {
 
 #[tokio::test]
 async fn for_every_vector_of_others_a_new_token_is_fetched_only_if_it_may_help() {
-    let Some(folder) = std::env::var_os("REAUTH_VECTORS") else {
-        eprintln!("REAUTH_VECTORS is not set: the vectors of www-authenticate are LEFT OUT");
+    let Some(file) = vectors::file("www-authenticate/cases.json") else {
         return;
     };
-    let file = std::path::Path::new(&folder).join("www-authenticate/cases.json");
     let vectors: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     let cases = vectors["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 119);

@@ -179,20 +179,6 @@ mod tests {
 
     use super::*;
 
-    /// The vectors, or nothing and a loud word.
-    fn vectors() -> Option<Vec<Value>> {
-        let Some(folder) = std::env::var_os("REAUTH_VECTORS") else {
-            eprintln!("REAUTH_VECTORS is not set: the vectors of www-authenticate are LEFT OUT");
-            return None;
-        };
-        let file = std::path::Path::new(&folder).join("www-authenticate/cases.json");
-        let mut vectors: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-        let Value::Array(cases) = vectors["cases"].take() else {
-            panic!("no cases");
-        };
-        Some(cases)
-    }
-
     /// Each character is a byte.
     fn bytes(value: &Value) -> Vec<u8> {
         let characters = value.as_str().unwrap().chars();
@@ -219,9 +205,13 @@ mod tests {
 
     #[test]
     fn the_vectors_of_others_are_read_as_the_grammar_has_it() {
-        let Some(cases) = vectors() else { return };
+        let Some(file) = crate::vectors::file("www-authenticate/cases.json") else {
+            return;
+        };
+        let vectors: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let cases = vectors["cases"].as_array().unwrap();
         let (mut exact, mut faulty) = (0, 0);
-        for case in &cases {
+        for case in cases {
             if case["expect"] == "unreachable" {
                 continue;
             }

@@ -4,22 +4,12 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::*;
 
-/// The vectors, or nothing and a loud word.
-fn vectors(file: &str) -> Option<Value> {
-    let Some(folder) = std::env::var_os("REAUTH_VECTORS") else {
-        eprintln!("REAUTH_VECTORS is not set: the vectors of {file} are LEFT OUT");
-        return None;
-    };
-    let path = std::path::Path::new(&folder).join(file);
-    let text = std::fs::read(path).unwrap();
-    Some(serde_json::from_slice(&text).unwrap())
-}
-
 #[tokio::test]
 async fn no_body_is_too_odd() {
-    let Some(vectors) = vectors("json-parsing/json_parsing.json") else {
+    let Some(file) = crate::vectors::file("json-parsing/json_parsing.json") else {
         return;
     };
+    let vectors: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
     let cases = vectors["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 318);
     for case in cases {
