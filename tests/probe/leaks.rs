@@ -180,6 +180,42 @@ async fn nothing_leaks_of_glue() {
 }
 
 #[tokio::test]
+async fn nothing_leaks_of_oauth2() {
+    use testing::oauth2::{Endpoint, Simulator};
+
+    let server = Simulator::builder()
+        .client("client-of-mine", "secret-of-mine")
+        .client_credentials_refresh(true)
+        .echo_secrets(true);
+    let server = server.start().await.unwrap();
+    let base_url = server.base_url();
+    let arguments = [
+        "oauth2",
+        "--base-url",
+        &base_url,
+        "--path",
+        "/x",
+        "--sign-out",
+    ];
+    let refuse = || server.inject(Endpoint::Api, testing::Fault::Status(401));
+    let client = |secret| {
+        [
+            ("PROBE_CLIENT_ID", "client-of-mine"),
+            ("PROBE_CLIENT_SECRET", secret),
+        ]
+    };
+    for run in with_each_client(&arguments, &client("secret-of-mine"), refuse).await {
+        assert_eq!(
+            run.counts(["ok", "sign_ins", "renewals", "resends"]),
+            [1, 1, 1, 1]
+        );
+    }
+    for run in with_each_client(&arguments, &client("hunter2-hunter3"), || ()).await {
+        assert_eq!(run.kinds(), ["rejected"]);
+    }
+}
+
+#[tokio::test]
 async fn nothing_leaks_of_q2() {
     use testing::q2::Simulator;
 

@@ -14,6 +14,7 @@ mod glue;
 mod interrupts;
 mod leaks;
 mod my2n;
+mod oauth2;
 mod program;
 mod q2;
 mod tls;

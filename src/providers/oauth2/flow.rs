@@ -149,11 +149,10 @@ impl Inner {
             .send(request, settings.token_uri.clone(), &fields, secrets)
             .await;
         if let Err(Failure::Refused(refusal)) = &reply
-            && refusal.meaning == Meaning::Busy
             && let Some(wait) = refusal.error.retry_after_hint()
         {
-            self.lockout
-                .begin(&*self.clock, ErrorKind::RateLimited, wait);
+            let kind = refusal.error.kind();
+            self.lockout.begin(&*self.clock, kind, wait);
         }
         reply
     }

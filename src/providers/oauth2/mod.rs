@@ -111,8 +111,8 @@
 //! it. It is the error's [`provider_code`](crate::Error::provider_code). A 2xx that is no JSON
 //! object with an `access_token` is `Protocol`.
 //!
-//! After a 429 with `Retry-After` nothing is sent to the token endpoint until that is over (up to
-//! 1 h), by no session of this `OAuth2`.
+//! After a 429 or 5xx with `Retry-After` nothing is sent to the token endpoint until that is over (up
+//! to 1 h), by no session of this `OAuth2`.
 //!
 //! # Tokens
 //!

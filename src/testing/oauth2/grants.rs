@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use http::{HeaderMap, Response, Uri, request::Parts};
+use http::{HeaderMap, Response, request::Parts};
 use serde_json::{Value, json};
 
 use super::{
@@ -257,9 +257,20 @@ fn resources(shared: &Shared, form: &Form) -> Result<BTreeSet<String>, Refusal> 
     if shared.settings.resources.is_empty() {
         return Ok(BTreeSet::new());
     }
+    // By hand, as `http::Uri` knows no URI without a host: `urn:example:api` is one.
     let absolute = |resource: &String| {
-        let uri = resource.parse::<Uri>();
-        uri.is_ok_and(|uri| uri.scheme().is_some()) && !resource.contains('#')
+        let scheme = resource
+            .split_once(':')
+            .map(|(scheme, rest)| (scheme.as_bytes(), rest));
+        let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+        resource
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+            && scheme.is_some_and(|(scheme, rest)| {
+                scheme.first().is_some_and(u8::is_ascii_alphabetic)
+                    && scheme.iter().all(is_letter)
+                    && !rest.is_empty()
+            })
     };
     if !form.resources.iter().all(absolute) {
         let sentence = "a resource is not an absolute URI without a fragment";

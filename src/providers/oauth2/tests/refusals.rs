@@ -178,30 +178,26 @@ async fn no_redirect_is_followed() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_after_holds_for_all_sessions_of_the_client() {
-    let server = Server::new([with(429, "retry-after", "30"), answer(200, tokens(1))]);
-    let oauth2 = server.builder().build().unwrap();
-    let error = first(&oauth2).await.unwrap_err();
-    assert_eq!(error.retry_after_hint(), Some(Duration::from_secs(30)));
-    for _ in 0..3 {
-        tokio::time::advance(Duration::from_secs(9)).await;
-        let blocked = again(&oauth2.clone(), &held("refresh-0")).await;
-        assert_fails(blocked, ErrorKind::RateLimited, "was not sent");
+    for (status, kind) in [
+        (429, ErrorKind::RateLimited),
+        (503, ErrorKind::Transport),
+        (500, ErrorKind::Transport),
+    ] {
+        let server = Server::new([with(status, "retry-after", "30"), answer(200, tokens(1))]);
+        let oauth2 = server.builder().build().unwrap();
+        let error = first(&oauth2).await.unwrap_err();
+        assert_eq!(error.kind(), kind);
+        assert_eq!(error.retry_after_hint(), Some(Duration::from_secs(30)));
+        for _ in 0..3 {
+            tokio::time::advance(Duration::from_secs(9)).await;
+            let blocked = again(&oauth2.clone(), &held("refresh-0")).await;
+            assert_fails(blocked, kind, "was not sent");
+        }
+        assert_eq!(server.count(), 1);
+        tokio::time::advance(Duration::from_secs(4)).await;
+        first(&oauth2).await.unwrap();
+        assert_eq!(server.count(), 2);
     }
-    assert_eq!(server.count(), 1);
-    tokio::time::advance(Duration::from_secs(4)).await;
-    first(&oauth2).await.unwrap();
-    assert_eq!(server.count(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_server_that_is_down_says_when_it_will_be_back() {
-    let server = Server::new([with(503, "retry-after", "120"), answer(200, tokens(1))]);
-    let oauth2 = server.builder().build().unwrap();
-    let error = first(&oauth2).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Transport);
-    assert_eq!(error.retry_after_hint(), Some(Duration::from_secs(120)));
-    // The pause is the session's: another may ask.
-    first(&oauth2).await.unwrap();
     // On other refusals the header means nothing.
     let error = refused(with(400, "retry-after", "120")).await;
     assert_eq!(error.retry_after_hint(), None);
