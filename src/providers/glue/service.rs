@@ -114,6 +114,9 @@ impl Glue {
     /// it. A code is sent with all requests until its time is over, counted from the answer to the
     /// trigger. Without a code service nobody is asked and nothing is triggered.
     ///
+    /// Make it once for each user, and clone what it builds: a code that one triggers is the end of
+    /// the code of another.
+    ///
     /// Set the [policy](MfaBuilder::policy) or the
     /// [least interval](MfaBuilder::min_trigger_interval) between triggers if you must, and finish
     /// with [`build`](MfaBuilder::build).
