@@ -63,6 +63,15 @@ impl<R> PeekBody<R> {
         }
     }
 
+    /// Creates a body of these bytes, in place of one that the server might have sent.
+    #[cfg_attr(
+        not(feature = "my2n"),
+        allow(dead_code, reason = "only My2N answers by itself")
+    )]
+    pub(crate) fn of_bytes(bytes: Bytes) -> Self {
+        Self::peeked(bytes, None, None, None)
+    }
+
     pub(super) fn peeked(
         prefix: Bytes,
         tail: Option<Frame<Bytes>>,

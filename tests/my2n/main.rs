@@ -2,7 +2,10 @@
 #![cfg(all(feature = "my2n", feature = "testing"))]
 
 mod api_calls;
+mod drop_in;
+mod drop_in_limits;
 mod failures;
+mod program;
 mod requests;
 mod script;
 mod sequences;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
-use tower::{BoxError, Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
+use tower::{BoxError, Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_reauth::{
     Error, Reason, Renewal, Renewed, Session,
     providers::my2n::{ApiVersion, My2n, My2nBuilder},
@@ -148,8 +148,20 @@ impl Script {
 
 /// `client`, kept signed in by `session`.
 pub(crate) fn signed_in_over(client: Client, session: &Session) -> Client<Body> {
-    let stack = session.layer().layer(client);
-    BoxCloneSyncService::new(stack.and_then(|response: Response<_>| async move {
+    whole(session.layer().layer(client))
+}
+
+/// A client of one type whose answers have been read to their end.
+pub(crate) fn whole<S, R>(client: S) -> Client<Body>
+where
+    S: Service<Request<Body>, Response = Response<R>, Error = BoxError, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    R: http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static,
+{
+    BoxCloneSyncService::new(client.and_then(|response: Response<R>| async move {
         let (head, body) = response.into_parts();
         let body = BodyExt::collect(body).await?.to_bytes();
         Ok(Response::from_parts(head, Full::new(body)))

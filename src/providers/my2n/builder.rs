@@ -4,6 +4,7 @@ use http::Uri;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    drop_in::DropInLayer,
     issued::Issued,
     service::{Inner, My2n},
     verdict::{Answer, Endpoint},
@@ -314,6 +315,33 @@ impl My2nBuilder {
             lockout: Default::default(),
             issued: Issued::default(),
         }))
+    }
+
+    /// Creates a layer that lets a program go on which speaks version 1: see
+    /// [`drop_in`](super::drop_in). The program says who signs in.
+    ///
+    /// An [`upgrade_latch`](Self::upgrade_latch) that is set says that all accounts have been
+    /// migrated; apart from that each has its own.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`ErrorKind::Config`], with the setting that is wrong and what to write instead.
+    pub fn drop_in(self) -> Result<DropInLayer, Error> {
+        if self.credentials.is_some() {
+            return Err(config(
+                "the drop-in signs in with what the program logs in with: leave out credentials()",
+            ));
+        }
+        DropInLayer::new(self)
+    }
+
+    /// Returns the builder for one of several accounts, which is upgraded by itself.
+    pub(super) fn for_account(&self) -> Self {
+        let latch = UpgradeLatch::new();
+        if self.latch.is_set() {
+            latch.set();
+        }
+        self.clone().upgrade_latch(latch)
     }
 
     /// Checks the settings.

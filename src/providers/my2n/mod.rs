@@ -143,6 +143,7 @@
 
 mod answer;
 mod builder;
+pub mod drop_in;
 mod issued;
 mod login;
 mod said;
