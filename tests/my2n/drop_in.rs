@@ -149,7 +149,7 @@ async fn the_program_goes_on_through_the_migration_and_never_holds_a_token() {
     let program = Program::new(accounts.client(&layer));
     assert_eq!(program.call().await.unwrap(), StatusCode::OK);
     let key = program.key().unwrap();
-    assert_eq!(accounts.script.steps(), [Step::V1, Step::Call]);
+    assert_eq!(accounts.script.steps(), [V1, Call]);
     accounts.migrate();
     for _ in 0..3 {
         assert_eq!(program.call().await.unwrap(), StatusCode::OK);
