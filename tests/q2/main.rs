@@ -1,7 +1,17 @@
 //! Q2 Open: auths that end by webhook, and the receiver of their events.
 #![cfg(all(feature = "q2", feature = "testing"))]
 
+mod calls;
+mod deliveries;
+mod encryption;
+mod keys;
+mod memory;
 mod mfa;
 mod orders;
 mod outcomes;
+mod polling;
+mod settings;
+mod signing;
+mod sockets;
 mod support;
+mod token_endpoint;
