@@ -66,9 +66,9 @@ async fn a_new_status_of_this_company_is_the_outcome() {
         let mut desk = polling();
         let mut task = desk.begin();
         let other = auth("a9", "co2", json!({"status": {"type": "verified"}}));
-        begin_with(&mut desk, &mut task, &[other.clone()]).await;
+        begin_with(&mut desk, &mut task, std::slice::from_ref(&other)).await;
         // At once, and then each time the interval is over.
-        look(&mut desk, &[other.clone()]);
+        look(&mut desk, std::slice::from_ref(&other));
         assert_pending!(task.poll());
         assert!(desk.server.waiting().is_none());
         tokio::time::advance(INTERVAL - Duration::from_millis(1)).await;
@@ -102,9 +102,9 @@ async fn a_status_from_before_is_no_outcome() {
     let mut desk = polling();
     let mut task = desk.begin();
     let old = auth("a1", "co1", json!({"status": {"type": "authenticate"}}));
-    begin_with(&mut desk, &mut task, &[old.clone()]).await;
+    begin_with(&mut desk, &mut task, std::slice::from_ref(&old)).await;
     for _ in 0..3 {
-        look(&mut desk, &[old.clone()]);
+        look(&mut desk, std::slice::from_ref(&old));
         assert_pending!(task.poll());
         tokio::time::advance(INTERVAL + Duration::from_millis(1)).await;
         assert_pending!(task.poll());
@@ -170,7 +170,7 @@ async fn questions_that_were_found_are_answered_by_the_auth() {
         json!({"status": {"type": "mfa-required"}, "mfa": {"method": "questions",
             "mfa": [{"question": "First pet?", "identifier": "i1"}]}}),
     );
-    look(&mut desk, &[asked.clone()]);
+    look(&mut desk, std::slice::from_ref(&asked));
     assert_pending!(task.poll());
     let call = desk.server.waiting().unwrap();
     assert_eq!(call.path(), "/v1/auth/a1/answer-questions");
