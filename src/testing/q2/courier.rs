@@ -159,6 +159,11 @@ pub(super) async fn attempt(
     forgery: Option<Forgery>,
 ) -> Option<u16> {
     let url = shared.state().webhook.clone()?;
+    // Whoever takes the event may act on it before its answer is here.
+    let concluded = match (event.outcome_of(), forgery) {
+        (Some((client, company)), None) => shared.state().submissions.conclude(client, company),
+        _ => Vec::new(),
+    };
     let timeout = shared.desk.clock().sleep(shared.settings.webhooks.timeout);
     let sent = async {
         let headers = headers(shared, forgery).await?;
@@ -176,6 +181,9 @@ pub(super) async fn attempt(
         state.webhook_token = None;
     }
     let accepted = status.is_some_and(|status| (200..300).contains(&status));
+    if !accepted {
+        state.submissions.reopen(concluded);
+    }
     state.counts.deliveries += 1;
     match (status, forgery) {
         (_, Some(forgery)) => {
@@ -188,9 +196,6 @@ pub(super) async fn attempt(
         }
         (Some(_), None) if accepted => {
             state.counts.delivered += 1;
-            if let Some((client, company)) = event.outcome_of() {
-                state.submissions.conclude(client, company);
-            }
         }
         (Some(_), None) => state.counts.refused_deliveries += 1,
         (None, None) => state.counts.unanswered_deliveries += 1,

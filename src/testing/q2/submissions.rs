@@ -33,8 +33,9 @@ pub(super) struct Submissions {
     open: Vec<Open>,
 }
 
+/// A submission whose outcome nobody was told of.
 #[derive(PartialEq)]
-struct Open {
+pub(super) struct Open {
     client: String,
     company: String,
     form: Map<String, Value>,
@@ -61,10 +62,23 @@ impl Submissions {
         again
     }
 
-    /// Ends the submissions for a client and a company: the outcome was told.
-    pub(super) fn conclude(&mut self, client: &str, company: &str) {
-        self.open
-            .retain(|open| open.client != client || open.company != company);
+    /// Ends the submissions for a client and a company, because the outcome was told or is about to
+    /// be, and returns them.
+    pub(super) fn conclude(&mut self, client: &str, company: &str) -> Vec<Open> {
+        let open = std::mem::take(&mut self.open);
+        let is_theirs = |open: &Open| open.client == client && open.company == company;
+        let (theirs, others) = open.into_iter().partition(is_theirs);
+        self.open = others;
+        theirs
+    }
+
+    /// Begins submissions again whose outcome was not told after all.
+    pub(super) fn reopen(&mut self, concluded: Vec<Open>) {
+        for open in concluded {
+            if !self.open.contains(&open) {
+                self.open.push(open);
+            }
+        }
     }
 
     pub(super) fn forget(&mut self) {
