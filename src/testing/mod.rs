@@ -2,6 +2,7 @@
 
 pub mod back_office;
 mod clock;
+pub mod fintiv;
 pub mod glue;
 pub mod my2n;
 pub mod oauth2;

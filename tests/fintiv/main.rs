@@ -15,5 +15,6 @@ mod compression;
 mod envelopes;
 mod keys;
 mod renewals;
+mod simulator;
 mod support;
 mod vectors;
