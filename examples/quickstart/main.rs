@@ -12,6 +12,7 @@
 
 mod back_office;
 mod calls;
+mod fintiv;
 mod glue;
 mod my2n;
 mod q2;
@@ -27,9 +28,14 @@ const LASTING: Duration = Duration::from_secs(4);
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     println!("calls from many tasks for {LASTING:?}, to a simulator of each vendor's API\n");
-    let (my2n, glue, q2, back_office) =
-        tokio::try_join!(my2n::run(), glue::run(), q2::run(), back_office::run(),)?;
-    let rows = [my2n, glue, q2, back_office];
+    let (my2n, glue, fintiv, q2, back_office) = tokio::try_join!(
+        my2n::run(),
+        glue::run(),
+        fintiv::run(),
+        q2::run(),
+        back_office::run(),
+    )?;
+    let rows = [my2n, glue, fintiv, q2, back_office];
     row::print(&rows);
     if rows.iter().any(|row| !row.is_good()) {
         return Err("somebody noticed something: see above".into());
