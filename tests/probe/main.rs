@@ -9,6 +9,7 @@ mod codes;
 #[path = "../common/example.rs"]
 mod example;
 mod failures;
+mod fintiv;
 mod glue;
 #[cfg(unix)]
 mod interrupts;

@@ -169,7 +169,11 @@ impl Service<Renewal> for Fintiv {
 
     fn call(&mut self, _: Renewal) -> Self::Future {
         let inner = Arc::clone(&self.inner);
-        Box::pin(async move { inner.sign_on().await.map(Renewed::new) })
+        Box::pin(async move {
+            let token = inner.sign_on().await?;
+            // Each time: there is nothing else to renew it with.
+            Ok(Renewed::new(token).signed_in(true))
+        })
     }
 }
 
