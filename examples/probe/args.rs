@@ -30,7 +30,6 @@ struct Opt {
 enum Fits {
     All,
     Only(&'static [Provider]),
-    Later,
 }
 
 #[rustfmt::skip]
@@ -48,8 +47,8 @@ const OPTIONS: [Opt; 27] = [
     opt("concurrency", "C", Fits::All),
     opt("every", "MS", Fits::All),
     opt("timeout", "MS", Fits::All),
-    opt("store", "FILE", Fits::Later),
-    opt("redis", "URL", Fits::Later),
+    opt("store", "FILE", Fits::All),
+    opt("redis", "URL", Fits::All),
     opt("client", "hyper|reqwest|reqwest-middleware", Fits::All),
     opt("renew-ahead", "MS", Fits::All),
     opt("api-version", "v1|v2|auto", Fits::Only(&[Provider::My2n])),
@@ -235,12 +234,6 @@ impl Given {
                     ));
                 }
                 Fits::All | Fits::Only(_) => {}
-                Fits::Later => {
-                    return Err(Usage::not_built_in(
-                        &format!("--{name}"),
-                        "Leave it out: the token is kept in memory, for this run.",
-                    ));
-                }
             }
         }
         Ok(())

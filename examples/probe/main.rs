@@ -24,6 +24,7 @@ mod report;
 mod run;
 mod settings;
 mod stack;
+mod store;
 mod tally;
 mod urls;
 mod usage;

@@ -13,6 +13,7 @@ use http_body::Body;
 use tower::{Layer, Service};
 use tower_reauth::{
     BoxError, Error, Session, SessionBuilder, clients::reqwest_middleware::MiddlewareLayer,
+    store::StoreKey,
 };
 
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     call::{self, Caller},
     client::{Clients, Counting},
     settings::Settings,
+    store,
     usage::Usage,
 };
 
@@ -60,8 +62,15 @@ pub(crate) struct Meter(Arc<dyn Fn() -> u64 + Send + Sync>);
 pub(crate) struct Counter(Arc<AtomicU64>);
 
 impl<B: CallBody> Setup<'_, B> {
-    /// Builds the session.
-    pub(crate) fn session(&self, mut session: SessionBuilder) -> Result<Session, Usage> {
+    /// Builds the session, whose token is kept under `key` if there is a store.
+    pub(crate) fn session(
+        &self,
+        mut session: SessionBuilder,
+        key: StoreKey,
+    ) -> Result<Session, Usage> {
+        if let Some(store) = store::of(self.given, key)? {
+            session = session.store(store);
+        }
         if let Some(margin) = self.settings.renew_ahead {
             session = session.renew_ahead(margin);
         }

@@ -20,10 +20,6 @@ impl Usage {
             mend: mend.into(),
         }
     }
-
-    pub(crate) fn not_built_in(what: &str, instead: impl Into<String>) -> Self {
-        Self::new(format!("{what} is not built in yet"), instead)
-    }
 }
 
 impl fmt::Display for Usage {

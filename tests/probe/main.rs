@@ -18,5 +18,9 @@ mod my2n;
 mod oauth2;
 mod program;
 mod q2;
+#[path = "../stores/server.rs"]
+#[allow(dead_code, reason = "shared with the tests of the stores")]
+mod redis_server;
+mod stores;
 mod tls;
 mod usage;

@@ -110,12 +110,7 @@ async fn what_is_required_is_asked_for() {
 }
 
 #[tokio::test]
-async fn what_is_for_others_or_for_later_is_named() {
-    for option in ["--store", "--redis"] {
-        let mut command = probe(&GOOD);
-        command.args([option, "x"]);
-        assert_refused(command, &format!("{option} is not built in yet")).await;
-    }
+async fn what_is_for_others_is_named() {
     let mut command = probe(&GOOD);
     command.args(["--client", "curl"]);
     assert_refused(command, "the value of --client").await;

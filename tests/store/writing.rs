@@ -1,9 +1,16 @@
 //! What is set, cleared and signed out reaches the store and those who share it.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tower::service_fn;
-use tower_reauth::{Error, ErrorKind, SignOut, Token, store::StoreLayer, stores::MemoryStore};
+use tower_reauth::{
+    Error, ErrorKind, SignOut, Token,
+    store::{Changes, Lease, Record, Saved, StoreFuture, StoreKey, StoreLayer, TokenStore},
+    stores::MemoryStore,
+};
 
 use crate::support::{Flaky, Server, access, key, settle};
 
@@ -103,6 +110,39 @@ async fn signing_out_revokes_what_the_store_has() {
     assert_eq!(*revoked.lock().unwrap(), ["a1"]);
     assert_eq!(access(&session(&server)).await, "a2");
     assert_eq!(server.log(), ["sign-in", "sign-in"]);
+}
+
+/// A store that says at once that there may be something new, as one does that is asked again and
+/// again.
+#[derive(Debug)]
+struct Eager(MemoryStore);
+
+impl TokenStore for Eager {
+    fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<Record>> {
+        self.0.load(key)
+    }
+
+    fn lease<'a>(&'a self, key: &'a StoreKey, ttl: Duration) -> StoreFuture<'a, Lease> {
+        self.0.lease(key, ttl)
+    }
+
+    fn save<'a>(&'a self, key: &'a StoreKey, record: &'a Record) -> StoreFuture<'a, Saved> {
+        self.0.save(key, record)
+    }
+
+    fn changes(&self, _: &StoreKey) -> Changes {
+        Box::pin(tokio_stream::once(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_begins_after_a_sign_out_is_not_cleared_by_it() {
+    let (server, store) = (Server::default(), MemoryStore::new());
+    let one = server.session(store.clone());
+    access(&one).await;
+    one.sign_out().await.unwrap();
+    // Looked at before its first renewal does.
+    assert_eq!(access(&server.session(Eager(store))).await, "a2");
 }
 
 #[tokio::test(start_paused = true)]

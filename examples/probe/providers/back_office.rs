@@ -36,7 +36,7 @@ pub(super) fn stack<B: CallBody>(setup: Setup<'_, B>) -> Result<Stack, Usage> {
         }))
         .request_timeout(request_timeout(&setup.settings))
         .build()?;
-    let session = setup.session(back_office.session())?;
+    let session = setup.session(back_office.session(), back_office.store_key())?;
     let layer = session.layer();
     Ok(setup.stack(Some(session), layer, meters))
 }

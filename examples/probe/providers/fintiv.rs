@@ -30,7 +30,7 @@ pub(super) fn stack<B: CallBody>(setup: Setup<'_, B>) -> Result<Stack, Usage> {
         fintiv = fintiv.sign_on_url(url);
     }
     let fintiv = fintiv.build()?;
-    let session = setup.session(fintiv.session())?;
+    let session = setup.session(fintiv.session(), fintiv.store_key())?;
 
     let normalized = Counter::default();
     let meters = Meters {

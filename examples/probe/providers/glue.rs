@@ -35,7 +35,7 @@ pub(super) fn stack<B: CallBody>(setup: Setup<'_, B>) -> Result<Stack, Usage> {
         .mfa_type(setup.given.get("mfa-type").unwrap_or("email"))
         .request_timeout(request_timeout(&setup.settings))
         .build()?;
-    let session = setup.session(glue.session())?;
+    let session = setup.session(glue.session(), glue.store_key())?;
     let mfa = glue.mfa(&session).build().map_err(Error::from)?;
     let layer = session.layer().mfa(&mfa);
     Ok(setup.stack(Some(session), layer, meters))

@@ -47,7 +47,7 @@ pub(super) fn stack<B: CallBody>(setup: Setup<'_, B>) -> Result<Stack, Usage> {
         my2n = my2n.login_base_url(url);
     }
     let my2n = my2n.build()?;
-    let session = setup.session(my2n.session())?;
+    let session = setup.session(my2n.session(), my2n.store_key())?;
     let layer = session.layer();
     let meters = Meters {
         upgrades: Meter::new(move || my2n.upgrades()),

@@ -28,7 +28,8 @@ pub(super) fn stack<B: CallBody>(setup: Setup<'_, B>) -> Result<Stack, Usage> {
         .client_credentials()
         .request_timeout(request_timeout(settings))
         .build()?;
-    let session = setup.session(oauth2.session().origin(urls::origin(&settings.uri)))?;
+    let session = oauth2.session().origin(urls::origin(&settings.uri));
+    let session = setup.session(session, oauth2.store_key())?;
     let layer = session.layer();
     Ok(setup.stack(Some(session), layer, Meters::default()))
 }

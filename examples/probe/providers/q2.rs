@@ -10,7 +10,7 @@ use hyper_util::{
 use tokio::net::TcpListener;
 use tower::{ServiceBuilder, service_fn};
 use tower_reauth::{
-    CodeRequest, SecretString,
+    CodeRequest, Error, SecretString,
     providers::q2::{Delivery, Event, NewAuth, Q2, Webhook},
 };
 
@@ -28,14 +28,21 @@ use crate::{
 };
 
 /// What means nothing to an auth.
-const NOT_FOR_AUTHS: [&str; 6] = [
+const NOT_FOR_AUTHS: [&str; 10] = [
     "path",
     "method",
     "body",
     "body-file",
     "content-type",
     "stream-body",
+    "store",
+    "redis",
+    "renew-ahead",
+    "sign-out",
 ];
+
+/// What means nothing to plain calls.
+const NOT_FOR_KEYS: [&str; 4] = ["store", "redis", "renew-ahead", "sign-out"];
 
 /// Whether each call is an auth.
 pub(super) fn is_auth(given: &Given) -> bool {
@@ -74,7 +81,9 @@ pub(super) async fn stack<B: CallBody>(setup: Setup<'_, B>) -> Result<Stack, Usa
         listening = Some(listen(webhook, given).await?);
     }
     let Some(auth) = auth else {
-        let session = setup.session(q2.session())?;
+        let unused = NOT_FOR_KEYS.into_iter().filter(|name| given.has(name));
+        notes.extend(unused.map(|name| format!("--{name} is not used: an API key is no sign-in")));
+        let session = q2.session().build().map_err(Error::from)?;
         let layer = ServiceBuilder::new()
             .layer(session.layer())
             .layer(q2.signing_layer());

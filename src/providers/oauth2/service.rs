@@ -8,18 +8,20 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, uri::Authority};
 use http_body::Body;
 use tower_service::Service;
 
 use super::{OAuth2Builder, builder::Settings};
 use crate::{
-    BoxError, Clock, Error, Renewal, Renewed, Session, SessionBuilder, SignOut, Token,
+    BoxError, Clock, Error, ExposeSecret, Renewal, Renewed, Session, SessionBuilder, SignOut,
+    Token,
     providers::common::{
         exchange::{self, Client},
         lineage::Lineage,
         lockout::Lockout,
     },
+    store::StoreKey,
 };
 
 /// Token service that gets its tokens at an OAuth 2.0 token endpoint.
@@ -84,6 +86,25 @@ impl OAuth2 {
             .sign_out_service(sign_outs)
             .clock(Arc::clone(&self.inner.clock))
             .flight_timeout(self.worst_case())
+    }
+
+    /// Returns the key under which a [store](crate::store) keeps the tokens of this client: of this
+    /// token endpoint, and with what is asked for (scope, audience, resources) as its scope.
+    ///
+    /// It says nothing of users, as a token endpoint does not either: where the tokens are those of
+    /// a user, whose refresh token is set, make a [`StoreKey`] of your own that names the user.
+    #[must_use]
+    pub fn store_key(&self) -> StoreKey {
+        let settings = &self.inner.settings;
+        let uri = &settings.token_uri;
+        let scheme = uri.scheme_str().unwrap_or_default();
+        let authority = uri.authority().map_or("", Authority::as_str);
+        // One host may have the endpoints of several tenants.
+        let endpoint = format!("{scheme}://{authority}{}", uri.path());
+        let asked = settings.scope.iter().chain(&settings.audience);
+        let asked: Vec<_> = asked.chain(&settings.resources).cloned().collect();
+        let key = StoreKey::new("oauth2", &endpoint, settings.client.id.expose_secret());
+        key.scope(&asked.join(" "))
     }
 
     /// Ends the session that `token` belongs to: revokes its refresh token, and then the access

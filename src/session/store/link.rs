@@ -169,8 +169,10 @@ impl Link {
         if record.version <= *seen || self.wish().is_some() {
             return Ok(News::Nothing);
         }
-        *seen = record.version;
+        let is_first = std::mem::replace(&mut *seen, record.version) == 0;
         Ok(match (record.token(), record.live(&*self.clock)) {
+            // What was forgotten before this session began was none of its own.
+            (None, _) if is_first => News::Nothing,
             (None, _) => News::Gone,
             (Some(_), Some(token)) => News::Token(token),
             (Some(_), None) => News::Nothing,
