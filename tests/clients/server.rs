@@ -77,6 +77,7 @@ struct Shared {
     open: watch::Sender<usize>,
     hanging: watch::Sender<usize>,
     go_away: watch::Sender<usize>,
+    cut: watch::Sender<usize>,
     gathered: Notify,
 }
 
@@ -118,6 +119,7 @@ impl Server {
             open: watch::channel(0).0,
             hanging: watch::channel(0).0,
             go_away: watch::channel(0).0,
+            cut: watch::channel(0).0,
             gathered: Notify::new(),
         });
         let mut connections = JoinSet::new();
@@ -172,6 +174,11 @@ impl Server {
         self.shared.go_away.send_modify(|count| *count += 1);
     }
 
+    /// Drops the connections as they are.
+    pub(crate) fn cut(&self) {
+        self.shared.cut.send_modify(|count| *count += 1);
+    }
+
     /// Waits until so many connections are open.
     pub(crate) async fn open(&self, count: usize) {
         let mut open = self.shared.open.subscribe();
@@ -201,8 +208,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let _open = Counted::new(&shared, |shared| &shared.open);
-    let mut go_away = shared.go_away.subscribe();
-    go_away.mark_unchanged();
+    let (mut go_away, mut cut) = (shared.go_away.subscribe(), shared.cut.subscribe());
     let kill = Arc::new(Notify::new());
     let service = service_fn({
         let (shared, kill) = (Arc::clone(&shared), Arc::clone(&kill));
@@ -216,6 +222,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
             // The client may be gone.
             _ = connection.as_mut() => return,
             () = kill.notified() => return,
+            _ = cut.changed() => return,
             _ = go_away.changed() => connection.as_mut().graceful_shutdown(),
         }
     }
