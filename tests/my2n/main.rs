@@ -9,5 +9,6 @@ mod program;
 mod requests;
 mod script;
 mod sequences;
+mod simulator;
 mod tokens;
 mod upgrade;
