@@ -86,5 +86,7 @@ async fn main() -> Result<(), BoxError> {
     // A renewal that is cut off may have spent the refresh token.
     session.settled().await;
     session.sign_out().await?;
+    let broken = back_office.counts().violations + q2.counts().violations;
+    println!("rules of the servers broken: {broken}");
     Ok(())
 }

@@ -28,6 +28,7 @@ use crate::gateway::{Gateway, router};
 
 const KEY: &str = "dc220490-e6ee-11e5-8a94-e7385a8d929e";
 
+/// When it is dropped, neither simulator must have any complaints.
 pub(crate) struct World {
     pub(crate) back_office: Arc<back_office::Simulator>,
     pub(crate) q2: q2::Simulator,
@@ -200,6 +201,15 @@ impl Counted {
     fn new(count: &watch::Sender<usize>) -> Self {
         count.send_modify(|count| *count += 1);
         Self(count.clone())
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.back_office.violations(), [""; 0]);
+            assert_eq!(self.q2.violations(), [""; 0]);
+        }
     }
 }
 

@@ -42,6 +42,7 @@ async fn ctrl_c_starts_no_more_calls_and_prints_the_summary() {
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(run.counts(["calls", "ok"]), [1, 1]);
     assert_eq!(server.counts().sign_outs_ok, 1);
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -70,6 +71,7 @@ async fn a_second_ctrl_c_leaves_the_calls_under_way() {
     let run = finish(child, first, stdout).await;
     assert_eq!(run.code, Some(1), "{run:?}");
     assert_eq!(run.counts(["calls", "ok", "failed"]), [1, 1, 0]);
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -87,4 +89,5 @@ async fn a_reader_that_goes_away_ends_the_run_without_a_panic() {
     assert_eq!(stderr, "");
     assert_eq!(child.wait().await.unwrap().code(), Some(1));
     assert!(server.counts().api_ok < 1_000_000);
+    assert_eq!(server.violations(), [""; 0]);
 }

@@ -12,6 +12,7 @@ mod outcomes;
 mod polling;
 mod settings;
 mod signing;
+mod simulator;
 mod sockets;
 mod support;
 mod token_endpoint;
