@@ -42,7 +42,7 @@
 //! | `403` with `5901` | `code-rejected` | the code is unknown, expired, blocked, or replaced by a newer one | enter the newest code; nothing is sent twice with the same one |
 //! | `400` with `5906` | `provider` | the shop does not know this type of MFA, or it is not active for this user | check `mfa_type`, or look at the list of types |
 //! | `400` with `5907` | `provider` | the call came without a valid login | sign in first |
-//! | `400` with `5910` | `code-unavailable` | the code could not be sent | try again later |
+//! | `400` with `5910` | `transport` | the code could not be sent | try again later |
 //! | `403` with `002` | none | no access token on a protected route: this is not about MFA | is the origin the session's? |
 //! | `401` with `003` | `rejected` | the credentials are wrong, or the address is not confirmed | mend them; confirm the address |
 //! | `429` with `4401` | `locked` | too many sign-ins from this address | wait some minutes |
@@ -65,8 +65,9 @@
 //! | --- | --- | --- | --- |
 //! | no event came | `timeout` | webhook events for this are off until support enables them | ask support; or set a poll interval |
 //! | `401` | `rejected` | the API key is wrong: it is static, so there is nothing to renew. Or requests must be signed | mend the key; set the signing key |
+//! | the auth is on hold | `provider` | the company wants something of the person first | show the text that it sent; `fix_hold` goes on afterwards |
 //! | the credentials failed | `rejected` | the company refused them | ask the person again: nothing is retried, as that may lock the account |
-//! | a second auth for the same client and company | `config` | their events could not be told apart | wait for the first |
+//! | a second auth for the same client and company | `rate-limited` | their events could not be told apart | wait for the first |
 //!
 //! # Back Office
 //!
