@@ -54,6 +54,7 @@ impl Origins {
         Ok(Self { list, relative })
     }
 
+    #[inline]
     pub(crate) fn check(&self, uri: &Uri) -> Destination {
         let (Some(scheme), Some(authority)) = (uri.scheme(), uri.authority()) else {
             return if self.relative && uri.authority().is_none() {

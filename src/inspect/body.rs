@@ -34,8 +34,9 @@ pin_project! {
 struct Peeked<R> {
     /// What was read and not yet handed on, in one piece.
     prefix: Bytes,
-    /// What was read after `prefix`: the trailers, or a frame of a kind not known to us.
-    tail: Option<Frame<Bytes>>,
+    /// What was read after `prefix`: the trailers, or a frame of a kind not known to us. Boxed, as it
+    /// is large and rare.
+    tail: Option<Box<Frame<Bytes>>>,
     /// How the body failed, after all of the above.
     error: Option<BoxError>,
     /// What was not read; boxed when the reading began. `None` when it ended, or was dropped.
@@ -80,7 +81,7 @@ impl<R> PeekBody<R> {
     ) -> Self {
         let peeked = Peeked {
             prefix,
-            tail,
+            tail: tail.map(Box::new),
             error,
             rest,
         };
@@ -176,7 +177,7 @@ where
                     return Poll::Ready(Some(Ok(Frame::data(prefix))));
                 }
                 if let Some(frame) = peeked.tail.take() {
-                    return Poll::Ready(Some(Ok(frame)));
+                    return Poll::Ready(Some(Ok(*frame)));
                 }
                 if let Some(error) = peeked.error.take() {
                     return Poll::Ready(Some(Err(error)));
@@ -246,7 +247,7 @@ impl<R> fmt::Debug for PeekBody<R> {
 
 impl<R> Peeked<R> {
     fn has_trailers(&self) -> bool {
-        self.tail.as_ref().is_some_and(Frame::is_trailers)
+        self.tail.as_ref().is_some_and(|frame| frame.is_trailers())
     }
 }
 

@@ -114,6 +114,7 @@ impl<C: Credential> Renewer<C> {
     }
 
     /// Loads what is in the cell: no lock, no allocation, no clock.
+    #[inline]
     pub(crate) fn load(&self) -> Guard<Option<Arc<Entry<C>>>> {
         self.shared.current.load()
     }

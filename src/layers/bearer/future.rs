@@ -19,6 +19,10 @@ use crate::{
 
 type Wait = Pin<Box<dyn Future<Output = Result<Arc<Entry<Token>>, Error>> + Send>>;
 
+/// What is needed for sending later. Boxed, so that the future of a request that need not wait is
+/// small: it is moved by each layer outside.
+type Later<S, ReqBody> = Option<Box<(Session, S, Request<ReqBody>)>>;
+
 pin_project! {
     /// Response future of [`Bearer`](super::Bearer).
     ///
@@ -40,11 +44,11 @@ pin_project! {
         // Waiting for a token, without holding the inner service's readiness.
         Waiting {
             wait: Wait,
-            parts: Option<(Session, S, Request<ReqBody>)>,
+            parts: Later<S, ReqBody>,
         },
         // Waiting for the inner service to be ready.
         Readying {
-            parts: Option<(Session, S, Request<ReqBody>)>,
+            parts: Later<S, ReqBody>,
         },
         // Waiting for the response.
         Sending {
@@ -77,7 +81,7 @@ where
         inner: S,
         request: Request<ReqBody>,
     ) -> Self {
-        let parts = Some((session, inner, request));
+        let parts = Some(Box::new((session, inner, request)));
         Self {
             state: State::Waiting { wait, parts },
         }
@@ -107,9 +111,9 @@ where
                     state.set(State::Readying { parts });
                 }
                 StateProj::Readying { parts } => {
-                    let (_, inner, _) = parts.as_mut().expect("polled after it was ready");
+                    let (_, inner, _) = &mut **parts.as_mut().expect("polled after it was ready");
                     ready!(inner.poll_ready(cx)).map_err(Into::into)?;
-                    let (session, mut inner, mut request) = parts.take().expect("just looked at");
+                    let (session, mut inner, mut request) = *parts.take().expect("just looked at");
                     // Much may have happened while the inner service got ready. There was a token, so
                     // if there is none it was taken away.
                     if session.renewer().load().is_none() {
@@ -130,20 +134,24 @@ where
                             let unready = inner.clone();
                             drop(inner);
                             let wait = Box::pin(session.renewer().clone().wait(waiting));
-                            let parts = Some((session, unready, request));
+                            let parts = Some(Box::new((session, unready, request)));
                             state.set(State::Waiting { wait, parts });
                         }
                     }
                 }
-                StateProj::Sending { future, signed } => {
-                    let mut response = ready!(future.poll(cx)).map_err(Into::into)?;
-                    if let Some(signed) = signed
-                        && response.status().is_client_error()
-                    {
-                        note(&mut response, *signed);
+                // Each arm moves the response once, which is most of what this costs.
+                StateProj::Sending { future, signed } => match future.poll(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                    Poll::Ready(Ok(mut response)) => {
+                        if let Some(signed) = signed
+                            && response.status().is_client_error()
+                        {
+                            note(&mut response, *signed);
+                        }
+                        return Poll::Ready(Ok(response));
                     }
-                    return Poll::Ready(Ok(response));
-                }
+                },
                 StateProj::Failed { error } => {
                     let error = error.take().expect("polled after it was ready");
                     return Poll::Ready(Err(error.into()));

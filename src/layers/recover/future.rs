@@ -52,6 +52,9 @@ pin_project! {
     }
 }
 
+/// The response that is handed on if the request is not sent again.
+type Refused<ResBody> = Option<Box<Response<PeekBody<ResBody>>>>;
+
 pin_project! {
     #[project = StateProj]
     enum State<F, ReqBody, ResBody> {
@@ -71,10 +74,12 @@ pin_project! {
             future: F,
         },
         // Waiting for the start of a challenge's body, so that its connection is free.
+        //
+        // This and what comes after it is rare and large, so it is boxed: each layer outside moves
+        // this future.
         Peeking {
-            #[pin]
-            peek: Peek<ResBody, Limit<Sleep>>,
-            head: Option<response::Parts>,
+            peek: Pin<Box<Peek<ResBody, Limit<Sleep>>>>,
+            head: Option<Box<response::Parts>>,
             claims: Places,
         },
         // Waiting for the recovery at `place`; those in `rest` are asked if it declines.
@@ -82,14 +87,13 @@ pin_project! {
             recovering: Option<BoxFuture<Outcome>>,
             place: u32,
             rest: Places,
-            refused: Option<Response<PeekBody<ResBody>>>,
+            refused: Refused<ResBody>,
             is_cut: bool,
         },
         // Waiting for the client to let go of the body before.
         Releasing {
-            #[pin]
-            deadline: Sleep,
-            refused: Option<Response<PeekBody<ResBody>>>,
+            deadline: Pin<Box<Sleep>>,
+            refused: Refused<ResBody>,
         },
     }
 }
@@ -208,14 +212,14 @@ where
                         return Poll::Ready(Ok(untouched(head, body)));
                     }
                     let deadline = tokio::time::sleep(PEEK_TIME);
-                    let peek = Peek::new(body, PEEK_BYTES, deadline);
-                    let head = Some(head);
+                    let peek = Box::pin(Peek::new(body, PEEK_BYTES, deadline));
+                    let head = Some(Box::new(head));
                     this.state.set(State::Peeking { peek, head, claims });
                 }
                 StateProj::Peeking { peek, head, claims } => {
-                    let body = ready!(peek.poll(cx));
+                    let body = ready!(peek.as_mut().poll(cx));
                     let head = head.take().expect("polled after it was ready");
-                    let refused = Response::from_parts(head, body);
+                    let refused = Response::from_parts(*head, body);
                     let next = ask(this.recovery, this.kept, this.attempt, *claims, refused);
                     this.state.set(next);
                 }
@@ -229,7 +233,7 @@ where
                     let future = recovering.as_mut().expect("polled after it was ready");
                     let outcome = future.as_mut().poll(cx);
                     let can_resend = !this.answered.has(*place) && this.kept.can_be_sent();
-                    let mut answer = refused.take().expect("polled after it was ready");
+                    let mut answer = *refused.take().expect("polled after it was ready");
                     let outcome = match outcome {
                         Poll::Ready(outcome) => outcome,
                         Poll::Pending if can_resend => {
@@ -238,7 +242,7 @@ where
                                 answer = answer.map(|body| body.into_cut(PEEK_BYTES));
                                 *is_cut = true;
                             }
-                            *refused = Some(answer);
+                            *refused = Some(Box::new(answer));
                             return Poll::Pending;
                         }
                         Poll::Pending => {
@@ -255,8 +259,9 @@ where
                         }
                         Outcome::Resend if can_resend => {
                             *this.answered = this.answered.and(Places::of(*place));
-                            let deadline = tokio::time::sleep(*this.body_release);
-                            let refused = Some(answer.map(|body| body.into_cut(PEEK_BYTES)));
+                            let deadline = Box::pin(tokio::time::sleep(*this.body_release));
+                            let answer = answer.map(|body| body.into_cut(PEEK_BYTES));
+                            let refused = Some(Box::new(answer));
                             this.state.set(State::Releasing { deadline, refused });
                         }
                         Outcome::Resend | Outcome::GiveUp(_) => {
@@ -274,7 +279,7 @@ where
                     let released = match this.kept.poll_released(cx) {
                         Poll::Ready(released) => released,
                         Poll::Pending => {
-                            ready!(deadline.poll(cx));
+                            ready!(deadline.as_mut().poll(cx));
                             Released::NotReplayable
                         }
                     };
@@ -285,7 +290,7 @@ where
                             this.state.set(State::Readying { body });
                         }
                         Second::Lost(why) => {
-                            let mut answer = refused.take().expect("polled after it was ready");
+                            let mut answer = *refused.take().expect("polled after it was ready");
                             answer.extensions_mut().insert(why);
                             return Poll::Ready(Ok(answer));
                         }
@@ -343,7 +348,7 @@ fn ask<P: Recoveries, F, ReqBody, ResBody: Body>(
         recovering: Some(recovery.recover_at(place, challenge)),
         place,
         rest: claims,
-        refused: Some(Response::from_parts(head, body)),
+        refused: Some(Box::new(Response::from_parts(head, body))),
         is_cut: false,
     }
 }
