@@ -36,6 +36,22 @@ async fn without_the_store_no_token_is_renewed_and_the_one_in_hand_is_used() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_is_away_for_half_a_minute_costs_no_call_and_one_renewal() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let sessions: Vec<_> = (0..20).map(|_| server.session(store.clone())).collect();
+    for second in 0..1100 {
+        // As early renewals are due, for all of them at once.
+        Flaky::set(&store.down, (935..965).contains(&second));
+        for session in &sessions {
+            access(session).await;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(server.log(), ["sign-in", "r1"]);
+    assert_eq!(server.reuses(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_store_the_first_call_fails_and_says_why() {
     let (server, store) = (Server::default(), Flaky::default());
     Flaky::set(&store.down, true);
