@@ -25,7 +25,7 @@
 //!
 //! | you see | kind | why | what to do |
 //! | --- | --- | --- | --- |
-//! | `404` or `500` when a login flow begins | `config` | the wrong endpoint: v2 logs in on a domain of its own | check `login_base_url` |
+//! | `404` or `500` when a login flow begins | `config`, `transport` | the wrong endpoint: v2 logs in on a domain of its own | check `login_base_url` |
 //! | `404` when it is submitted | `flow-expired` | the flow does not exist. A new one was begun, once | try again; if it stays, check that one server answers both steps |
 //! | `410` when it is submitted | `flow-expired` | the flow expired. A new one was begun, once | submit sooner: is something slow in between? |
 //! | `400` about credentials, or `401` at the login | `rejected` | user name or password are wrong | mend them |

@@ -204,6 +204,9 @@ async fn a_fresh_token_of_version_1_is_replaced_once_for_the_account_may_have_mo
             let answer = send(&client).await.unwrap();
             assert_eq!(explained(&answer), Some(ErrorKind::MfaNotAllowed));
             assert_eq!((world.logins(), world.calls()), (2, calls));
+            // What it says of the token is true of either version.
+            let error = answer.extensions().get::<Error>().unwrap().to_string();
+            assert!(!error.contains("was sent as"), "{error}");
         }
     }
 }

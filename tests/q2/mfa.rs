@@ -128,6 +128,37 @@ async fn a_prompt_is_answered_as_far_as_can_be() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_goes_back_whole_however_long_it_is() {
+    let mut desk = desk();
+    let mut task = desk.begin();
+    desk.server.next().await.queued();
+    assert_pending!(task.poll());
+    // A JWT with a few claims is longer than any id.
+    let token = "eyJhbGciOiJSUzI1NiJ9.".repeat(100);
+    desk.send(questions("e1", &token)).await;
+    assert_pending!(task.poll());
+    let call = desk.server.waiting().unwrap();
+    assert_eq!(call.path(), "/v1/auth/step");
+    assert_eq!(call.body["token"], token);
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_empty_list_of_answers_is_sent() {
+    for mfa in [json!([]), json!(null), json!("odd")] {
+        let mut desk = desk();
+        let mut task = desk.begin();
+        desk.server.next().await.queued();
+        let data = json!({"token": "t1", "method": "questions", "mfa": mfa});
+        desk.send(of_client("e1", "auth.mfa-required", data)).await;
+        assert_pending!(task.poll());
+        let call = desk.server.waiting().unwrap();
+        assert_eq!(desk.prompts.len(), 1);
+        let expected = json!({"token": "t1", "mfa": [{"answer": "1234"}]});
+        assert_eq!(call.body, expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn path_and_body_of_a_step_can_be_others() {
     let mut desk = desk_with(|builder| {
         builder

@@ -54,6 +54,18 @@ async fn fails_by(event: Value) -> tower_reauth::Error {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_id_that_only_the_event_has_is_that_of_the_auth() {
+    let mut desk = desk();
+    let mut task = desk.begin();
+    let call = desk.server.next().await;
+    call.ok(json!({"success": true, "message": "Auth has been queued."}));
+    assert_pending!(task.poll());
+    desk.send(success()).await;
+    let verified = assert_ready!(task.poll()).unwrap();
+    assert_eq!(verified.auth_id(), Some("a1"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn each_event_has_its_failure() {
     let error = fails_by(failed()).await;
     assert_eq!(error.kind(), ErrorKind::Rejected);

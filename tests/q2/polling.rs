@@ -115,6 +115,28 @@ async fn a_status_from_before_is_no_outcome() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_status_that_was_left_and_is_back_is_the_outcome() {
+    for (again, kind) in [
+        ("verified", None),
+        ("authenticate", Some(ErrorKind::Rejected)),
+    ] {
+        let mut desk = polling();
+        let mut task = desk.begin();
+        let auth = |kind: &str| auth("a1", "co1", json!({"status": {"type": kind}}));
+        begin_with(&mut desk, &mut task, &[auth(again)]).await;
+        for status in [again, "queued"] {
+            look(&mut desk, &[auth(status)]);
+            assert_pending!(task.poll());
+            tokio::time::advance(INTERVAL + Duration::from_millis(1)).await;
+            assert_pending!(task.poll());
+        }
+        look(&mut desk, &[auth(again)]);
+        let ended = assert_ready!(task.poll());
+        assert_eq!(ended.err().map(|error| error.kind()), kind);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_submitted_if_the_list_cannot_be_had_before() {
     let mut desk = polling();
     let mut task = desk.begin();

@@ -99,8 +99,8 @@ pub(super) fn not_allowed() -> Error {
         ErrorKind::MfaNotAllowed,
         "the API refuses (401) the token that it has just issued: MFA is enabled on the account, or \
          the account is not allowed to use the API. Verify that MFA is not active: disable it, or \
-         use a separate account without MFA for API communication. The token was sent as \
-         `Authorization: Bearer` and no x-api-key header with it; if something below these layers \
+         use a separate account without MFA for API communication. A token of \
+         Auth v.2 goes out as `Authorization: Bearer` and no x-api-key header with it; if something below these layers \
          adds an outdated x-api-key header or changes Authorization, remove that",
     )
 }

@@ -91,7 +91,7 @@ impl Challenge {
             _ => Vec::new(),
         };
         Some(Self {
-            token: id(data.get("token")).map(|token| SecretString::from(&*token)),
+            token: token(data.get("token")),
             method: method.unwrap_or_default(),
             items,
         })
@@ -122,11 +122,12 @@ impl Challenge {
     }
 
     /// The shape of a `prompt` is documented nowhere, and methods may come that nobody knows: what
-    /// has questions is questions, and the rest is answered with what the person types.
+    /// has questions is questions, and the rest is answered with what the person types. So are
+    /// questions that cannot be read: an empty list of answers would be a wrong answer.
     pub(super) fn form(&self) -> Form {
         let has_questions = self.items.iter().any(|item| item.question.is_some());
         match &*self.method {
-            "questions" => Form::Questions,
+            "questions" if !self.items.is_empty() => Form::Questions,
             "code" if !self.items.is_empty() => Form::Code,
             _ if has_questions => Form::Questions,
             _ => Form::Prompt,
@@ -306,6 +307,12 @@ impl fmt::Debug for Answer {
     }
 }
 
+/// Reads the token of an event. It goes back as it came, so it is no id, and may be of any length.
+fn token(value: Option<&Value>) -> Option<SecretString> {
+    let token = value?.as_str()?;
+    (!token.is_empty()).then(|| SecretString::from(token))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -369,6 +376,7 @@ mod tests {
             ),
             (json!({"method": "prompt", "mfa": ["q"]}), Form::Questions),
             (json!({"method": "code", "mfa": []}), Form::Prompt),
+            (json!({"method": "questions", "mfa": []}), Form::Prompt),
             (json!({"mfa": [{"question": "q"}]}), Form::Questions),
             (json!({"method": "push", "mfa": 7}), Form::Prompt),
         ] {

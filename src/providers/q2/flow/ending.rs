@@ -5,7 +5,7 @@ use crate::{
     Error, ErrorKind,
     providers::{
         common::advice::{Secrets, quote},
-        q2::{AuthFailure, EventMeaning, VendorText, VerifiedAuth, api::with_id},
+        q2::{AuthFailure, Event, EventMeaning, VendorText, VerifiedAuth, api::with_id},
     },
 };
 
@@ -49,9 +49,10 @@ impl Run<'_> {
                 AuthFailure::Deleted,
             ),
             _ => {
+                let named = event.as_ref().and_then(Event::auth_id).map(Into::into);
                 return Ok(VerifiedAuth {
                     status: self.status,
-                    auth_id: self.auth_id,
+                    auth_id: self.auth_id.or(named),
                     client_id: self.auth.client_id,
                     company_id: self.auth.company_id,
                     request_id: self.request_id,

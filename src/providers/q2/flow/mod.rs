@@ -265,7 +265,11 @@ impl<'a> Run<'a> {
                 polling.before = Some(status);
                 return question.map(News::Question);
             }
-            _ => return None,
+            _ => {
+                // It has left the status from before: should it be there again, that is news.
+                polling.before = Some(status);
+                return None;
+            }
         };
         Some(News::Outcome(Outcome {
             meaning,
