@@ -1,9 +1,8 @@
 //! What a company asks for beside the credentials.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde_json::json;
-use tokio::sync::Notify;
 use tokio_test::{assert_pending, assert_ready};
 use tower::service_fn;
 use tower_reauth::{
@@ -216,27 +215,6 @@ async fn a_code_service_that_fails_ends_the_auth_and_repeats_no_secret() {
     assert_eq!(error.kind(), ErrorKind::CodeUnavailable);
     assert!(!format!("{error:?}").contains("5ecret"), "{error:?}");
     assert!(desk.server.waiting().is_none());
-}
-
-/// A person who types when told to.
-fn slow() -> (
-    Arc<Notify>,
-    impl Fn(CodeRequest) -> std::pin::Pin<Box<dyn Future<Output = Result<Code, BoxError>> + Send>>
-    + Clone
-    + Send
-    + Sync
-    + 'static,
-) {
-    let typed = Arc::new(Notify::new());
-    let told = Arc::clone(&typed);
-    let service = move |_| {
-        let told = Arc::clone(&told);
-        Box::pin(async move {
-            told.notified().await;
-            Ok(Code::new("9999")?)
-        }) as std::pin::Pin<Box<dyn Future<Output = Result<Code, BoxError>> + Send>>
-    };
-    (typed, service)
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio_test::{assert_pending, assert_ready, task::Spawn};
+use tower::service_fn;
 use tower_reauth::{
     Error, ErrorKind,
     providers::q2::{AuthFailure, VerifiedAuth},
@@ -229,4 +230,96 @@ async fn a_code_cannot_be_asked_for_without_events_and_the_error_says_so() {
     assert_eq!(error.kind(), ErrorKind::Protocol);
     assert!(error.to_string().contains("webhook events"), "{error}");
     assert!(desk.server.waiting().is_none());
+}
+
+/// The auth that waits for an answer to the question of [`questions`], as the list has it.
+fn asked() -> Value {
+    let mfa = questions("e1", "t1")["event"]["payload"]["data"]["mfa"].clone();
+    let mfa = json!({"method": "questions", "mfa": mfa});
+    auth(
+        "a1",
+        "co1",
+        json!({"status": {"type": "mfa-required"}, "mfa": mfa}),
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_event_has_asked_is_not_asked_again_because_the_list_has_it_too() {
+    let mut desk = polling();
+    let mut task = desk.begin();
+    begin_with(&mut desk, &mut task, &[]).await;
+    look(&mut desk, &[]);
+    assert_pending!(task.poll());
+    desk.send(questions("e1", "t1")).await;
+    assert_pending!(task.poll());
+    let call = desk.server.waiting().unwrap();
+    assert_eq!(
+        (call.path(), &call.body["token"]),
+        ("/v1/auth/step", &json!("t1"))
+    );
+    call.done();
+    assert_pending!(task.poll());
+    // The list is behind.
+    tokio::time::advance(INTERVAL).await;
+    assert_pending!(task.poll());
+    look(&mut desk, &[asked()]);
+    assert_pending!(task.poll());
+    assert_eq!(desk.prompts.len(), 1);
+    assert!(desk.server.waiting().is_none());
+    desk.send(success()).await;
+    assert!(assert_ready!(task.poll()).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_event_of_a_question_that_was_found_and_answered_asks_nobody() {
+    let mut desk = polling();
+    let mut task = desk.begin();
+    begin_with(&mut desk, &mut task, &[]).await;
+    look(&mut desk, &[asked()]);
+    assert_pending!(task.poll());
+    let call = desk.server.waiting().unwrap();
+    assert_eq!(call.path(), "/v1/auth/a1/answer-questions");
+    call.done();
+    assert_pending!(task.poll());
+    desk.send(questions("e1", "t1")).await;
+    assert_pending!(task.poll());
+    assert_eq!(desk.prompts.len(), 1);
+    assert!(desk.server.waiting().is_none());
+    // Another question is another matter.
+    let data = json!({"token": "t2", "method": "questions",
+        "mfa": [{"question": "First car?", "identifier": "i2"}]});
+    desk.send(of_client("e2", "auth.mfa-required", data)).await;
+    assert_pending!(task.poll());
+    assert_eq!(desk.prompts.len(), 2);
+    assert_eq!(desk.server.waiting().unwrap().body["token"], "t2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_person_types_the_list_does_not_take_the_token_of_the_event_away() {
+    let (typed, codes) = slow();
+    let mut desk = desk_with(|builder| {
+        let builder = builder.code_service(service_fn(codes));
+        builder.poll_interval(INTERVAL)
+    });
+    let mut task = desk.begin();
+    begin_with(&mut desk, &mut task, &[]).await;
+    look(&mut desk, &[]);
+    assert_pending!(task.poll());
+    desk.send(choices("e1", "t1")).await;
+    assert_pending!(task.poll());
+    desk.server.waiting().unwrap().done();
+    assert_pending!(task.poll());
+    tokio::time::advance(INTERVAL).await;
+    assert_pending!(task.poll());
+    let mfa = json!({"method": "code", "mfa": [{"type": "phone", "identifier": "m2"}]});
+    let status = json!({"status": {"type": "mfa-required", "mfa": mfa}});
+    look(&mut desk, &[auth("a1", "co1", status)]);
+    assert_pending!(task.poll());
+    typed.notify_one();
+    assert_pending!(task.poll());
+    let call = desk.server.waiting().unwrap();
+    assert_eq!(
+        (call.path(), &call.body["token"]),
+        ("/v1/auth/step", &json!("t1"))
+    );
 }

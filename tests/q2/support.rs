@@ -3,6 +3,7 @@
 
 use std::{
     future::Future,
+    pin::Pin,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_test::task::Spawn;
 use tower::{ServiceExt, service_fn, util::BoxCloneSyncService};
 use tower_reauth::{
@@ -196,6 +197,27 @@ pub(crate) fn new_auth() -> NewAuth {
     NewAuth::new("c1", "co1")
         .field("username", "test")
         .field("password", PASSWORD)
+}
+
+/// A person who types when told to.
+pub(crate) fn slow() -> (
+    Arc<Notify>,
+    impl Fn(CodeRequest) -> Pin<Box<dyn Future<Output = Result<Code, BoxError>> + Send>>
+    + Clone
+    + Send
+    + Sync
+    + 'static,
+) {
+    let typed = Arc::new(Notify::new());
+    let told = Arc::clone(&typed);
+    let service = move |_| {
+        let told = Arc::clone(&told);
+        Box::pin(async move {
+            told.notified().await;
+            Ok(Code::new("9999")?)
+        }) as Pin<Box<dyn Future<Output = Result<Code, BoxError>> + Send>>
+    };
+    (typed, service)
 }
 
 /// A receiver that takes what anybody sends.

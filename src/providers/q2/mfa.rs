@@ -121,6 +121,16 @@ impl Challenge {
         }
     }
 
+    /// Whether both ask for the same, whatever their tokens.
+    pub(super) fn asks_what(&self, other: &Self) -> bool {
+        self.method == other.method && self.items == other.items
+    }
+
+    /// Whether it can be answered by naming the auth.
+    pub(super) fn is_answered_without_token(&self) -> bool {
+        self.form() == Form::Questions
+    }
+
     /// The shape of a `prompt` is documented nowhere, and methods may come that nobody knows: what
     /// has questions is questions, and the rest is answered with what the person types. So are
     /// questions that cannot be read: an empty list of answers would be a wrong answer.

@@ -90,11 +90,27 @@ impl Run<'_> {
         Ok(outcome.map_or(Met::Answered, Met::Outcome))
     }
 
-    /// Whether this is what is being answered, delivered once more without an id to tell it by.
-    fn is_repeated(&self, challenge: &Challenge) -> bool {
+    /// Whether this is what was asked for already: delivered once more without an id to tell it by,
+    /// or found by polling as well, where it has no token.
+    fn is_repeated(&mut self, challenge: &Challenge) -> bool {
+        let Some(asked) = &self.asked else {
+            return false;
+        };
         let is_open = self.answered_round < self.rounds;
-        let asked = self.asked.as_ref();
-        is_open && asked.is_some_and(|asked| challenge.has_token_of(asked))
+        match (asked.token(), challenge.token()) {
+            (Some(_), Some(_)) => is_open && challenge.has_token_of(asked),
+            // Events know more than the list, which may be behind; and only questions can be
+            // answered without a token.
+            (Some(_), None) => {
+                is_open || !challenge.is_answered_without_token() || challenge.asks_what(asked)
+            }
+            (None, Some(_)) if challenge.asks_what(asked) => {
+                // From here on there is a token to answer with.
+                self.asked = Some(challenge.clone());
+                true
+            }
+            (None, _) => false,
+        }
     }
 
     fn begin_round(&mut self, challenge: &Challenge) -> Result<(), Error> {
