@@ -216,20 +216,39 @@ async fn questions_that_were_found_are_answered_by_the_auth() {
 
 #[tokio::test(start_paused = true)]
 async fn a_code_cannot_be_asked_for_without_events_and_the_error_says_so() {
-    let mut desk = polling();
-    let mut task = desk.begin();
-    begin_with(&mut desk, &mut task, &[]).await;
-    let asked = auth(
-        "a1",
-        "co1",
-        json!({"status": {"type": "mfa-required", "mfa": {"method": "code",
+    for comes in [false, true] {
+        let mut desk = polling();
+        let mut task = desk.begin();
+        begin_with(&mut desk, &mut task, &[]).await;
+        let asked = auth(
+            "a1",
+            "co1",
+            json!({"status": {"type": "mfa-required", "mfa": {"method": "code",
             "mfa": [{"type": "email", "identifier": "i1"}]}}}),
-    );
-    look(&mut desk, &[asked]);
-    let error = assert_ready!(task.poll()).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Protocol);
-    assert!(error.to_string().contains("webhook events"), "{error}");
-    assert!(desk.server.waiting().is_none());
+        );
+        look(&mut desk, &[asked]);
+        assert_pending!(task.poll());
+        assert!(desk.server.waiting().is_none());
+        if comes {
+            // The list was faster than the event.
+            desk.send(choices("e1", "t1")).await;
+            assert_pending!(task.poll());
+            let call = desk.server.waiting().unwrap();
+            assert_eq!(
+                (call.path(), &call.body["token"]),
+                ("/v1/auth/step", &json!("t1"))
+            );
+            continue;
+        }
+        tokio::time::advance(Duration::from_millis(30_001)).await;
+        let error = assert_ready!(task.poll()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(
+            error.to_string().contains("takes webhook events"),
+            "{error}"
+        );
+        assert!(desk.server.waiting().is_none());
+    }
 }
 
 /// The auth that waits for an answer to the question of [`questions`], as the list has it.

@@ -166,7 +166,8 @@ impl Q2Builder {
     ///
     /// The list is read once before the request as well, because an auth can be an old one: a status
     /// that it had before is no outcome. Questions found by polling are answered by
-    /// [`Endpoint::AnswerQuestions`]; a code cannot be asked for that way.
+    /// [`Endpoint::AnswerQuestions`]; a code cannot be asked for that way,
+    /// and is waited for by event.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = Some(interval);
         self

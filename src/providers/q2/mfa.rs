@@ -131,6 +131,11 @@ impl Challenge {
         self.form() == Form::Questions
     }
 
+    /// Whether it cannot be answered without the token that it lacks.
+    pub(super) fn takes_token(&self) -> bool {
+        self.token.is_none() && self.form() == Form::Code
+    }
+
     /// The shape of a `prompt` is documented nowhere, and methods may come that nobody knows: what
     /// has questions is questions, and the rest is answered with what the person types. So are
     /// questions that cannot be read: an empty list of answers would be a wrong answer.

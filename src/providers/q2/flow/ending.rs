@@ -116,6 +116,12 @@ pub(super) fn already_waiting() -> Error {
     )
 }
 
+pub(super) fn no_token(request_id: Option<&str>) -> Error {
+    let message = "the company asks for a code, and what it sent has no token to answer to: that \
+                   takes webhook events";
+    Error::with_message(ErrorKind::Protocol, with_id(message.into(), request_id))
+}
+
 pub(super) fn not_queued(said: Option<&str>, request_id: Option<&str>, secrets: &Secrets) -> Error {
     let mut what = "the server did not queue the auth (\"success\": false)".to_owned();
     if let Some(said) = said.and_then(|said| quote(said, secrets)) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::Value;
 
-use self::ending::{already_waiting, not_queued};
+use self::ending::{already_waiting, no_token, not_queued};
 use super::{
     AuthStatus, Challenge, Endpoint, Event, EventMeaning, NewAuth, Status, VerifiedAuth,
     event::{Details, id, text},
@@ -263,6 +263,13 @@ impl<'a> Run<'a> {
                 let question = status.challenge().cloned();
                 // It is seen each time until it is answered.
                 polling.before = Some(status);
+                let has_encoder = self.inner.settings.encoder.is_some();
+                let takes_event = |question: &Challenge| !has_encoder && question.takes_token();
+                if question.as_ref().is_some_and(takes_event) {
+                    // If events are on, the one with the token is on its way.
+                    polling.error = Some(no_token(self.request_id.as_deref()));
+                    return None;
+                }
                 return question.map(News::Question);
             }
             _ => {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 use zeroize::Zeroizing;
 
-use super::{News, Outcome, Run};
+use super::{News, Outcome, Run, ending::no_token};
 use crate::{
     BoxError, Code, CodeRequest, Error, ErrorKind,
     providers::{
@@ -216,10 +216,7 @@ impl Run<'_> {
                 (Endpoint::AnswerQuestions, Some(id), body)
             }
             (None, None, _) => {
-                let message = "the company asks for a code, and what it sent has no token to answer \
-                               to: that takes webhook events";
-                let message = with_id(message.into(), self.request_id.as_deref());
-                return Err(Error::with_message(ErrorKind::Protocol, message));
+                return Err(no_token(self.request_id.as_deref()));
             }
         };
         match self.inner.send(endpoint, id, Some(body), &secrets).await {
