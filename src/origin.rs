@@ -291,4 +291,51 @@ mod tests {
         assert!(matches!(origins(&[]), Err(ConfigError::NoOrigin)));
         assert!(origins(&["http://localhost:1", "http://127.9.9.9", "http://[::1]"]).is_ok());
     }
+
+    /// Each address that WHATWG has parsed, against each origin that one of them has: what is ours
+    /// to us is the same origin to a browser as well.
+    #[test]
+    #[cfg(feature = "json")]
+    fn no_address_is_ours_that_is_another_origin_to_whatwg() {
+        let Some(file) = crate::vectors::file("whatwg-url/urltestdata.json") else {
+            return;
+        };
+        let vectors: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let cases: Vec<_> = vectors
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|case| Some((case["origin"].as_str()?, case)))
+            .collect();
+        assert_eq!(cases.len(), 393);
+        let origins: std::collections::BTreeMap<_, _> = cases
+            .iter()
+            .filter_map(|(origin, _)| {
+                let parsed = Origins::parse(&[(*origin).to_owned()], true, false);
+                Some((*origin, parsed.ok()?))
+            })
+            .collect();
+        assert!(origins.len() > 50, "{}", origins.len());
+        let (mut same, mut foreign) = (0, 0);
+        for (origin, case) in &cases {
+            // As it was written, and as it was understood.
+            for address in [&case["input"], &case["href"]] {
+                let Ok(uri) = address.as_str().unwrap().parse::<Uri>() else {
+                    continue;
+                };
+                for (ours, parsed) in &origins {
+                    match parsed.check(&uri) {
+                        Destination::Ours => {
+                            assert_eq!(ours, origin, "{address}");
+                            same += 1;
+                        }
+                        Destination::Foreign | Destination::Unknown => foreign += 1,
+                    }
+                }
+            }
+        }
+        assert!(same > 200, "{same}");
+        assert!(foreign > 10_000, "{foreign}");
+    }
 }

@@ -188,3 +188,35 @@ async fn the_original_401_comes_with_the_reason_why_it_could_not_be_mended() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn no_redirect_of_the_token_endpoint_is_followed_wherever_it_leads() {
+    guarded(async {
+        for status in [301, 302, 303, 307, 308] {
+            let trap = Simulator::builder().start().await.unwrap();
+            let port = trap.address().port();
+            for location in [
+                "/token/elsewhere".to_owned(),
+                trap.token_url(),
+                format!("http://localhost:{port}/token"),
+                format!("https://127.0.0.1:{port}/token"),
+                format!("http://user@127.0.0.1:{port}/token"),
+            ] {
+                let desk = Desk::open(Simulator::builder()).await;
+                let to = location.clone();
+                desk.server.inject(
+                    Endpoint::Token,
+                    Fault::Redirect {
+                        status,
+                        location: to,
+                    },
+                );
+                let error = desk.fails().await;
+                assert_eq!(error.kind(), ErrorKind::Protocol, "{status} {location}");
+                assert_eq!(desk.traffic(), (1, 0, 0), "{status} {location}");
+            }
+            assert_eq!(trap.counts().connections, 0);
+        }
+    })
+    .await;
+}
