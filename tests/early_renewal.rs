@@ -263,3 +263,38 @@ async fn an_explicit_renewal_that_fails_brings_no_early_one() {
     }
     assert_eq!(minter.count(), 2);
 }
+
+/// Random jumps of the wall clock, back and forth, between random waits.
+#[tokio::test]
+async fn however_the_wall_clock_jumps_each_jump_costs_one_renewal_at_most() {
+    const LIFE: u64 = 600;
+    let mut random = fastrand::Rng::with_seed(15);
+    for _ in 0..300 {
+        let clock = FakeClock::new();
+        let minter = Minter::default().lifetime(secs(LIFE));
+        let session = minter.builder().clock(clock.clone()).build().unwrap();
+        session.token().await.unwrap();
+        let (mut jumps, mut waited) = (0, 0);
+        for _ in 0..30 {
+            if random.bool() {
+                // An hour or ten years, and back to 1970.
+                let far = *random.choice(&[3_600, 315_360_000, 1_900_000_000]).unwrap();
+                clock.jump_wall(if random.bool() { far } else { -far });
+                jumps += 1;
+            }
+            let wait = random.u64(..LIFE / 2);
+            clock.advance(secs(wait));
+            waited += wait;
+            session.token().await.unwrap();
+            settle().await;
+        }
+        // A token is renewed a tenth of its life ahead of its end.
+        let due = waited / (LIFE - LIFE / 10);
+        let count = minter.count() as u64;
+        assert!(
+            count <= 1 + due + jumps,
+            "{count}: {due} were due, {jumps} jumps"
+        );
+        assert!(count > due / 2, "{count}: {due} were due");
+    }
+}

@@ -190,3 +190,33 @@ async fn another_origins_answer_says_nothing_about_the_token() {
         assert_eq!(renewals, 2, "{status}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn every_outage_ends_within_one_pause_of_its_end() {
+    let mut random = fastrand::Rng::with_seed(6);
+    for _ in 0..1_000 {
+        let minter = Minter::default();
+        let session = minter.session();
+        minter.fail(Some(Error::new(ErrorKind::Transport, "down")));
+        // Up to two hours, and a caller every 20 s at the most.
+        let outage = random.u64(1..7_200);
+        let begun = tokio::time::Instant::now();
+        while begun.elapsed() < secs(outage) {
+            assert!(session.token().await.is_err());
+            tokio::time::sleep(secs(random.u64(1..20))).await;
+        }
+        // Pauses double from a second to a minute; each varies by a quarter at most.
+        let most = 7 + outage / 45;
+        let count = minter.count() as u64;
+        assert!(count <= most, "{count} attempts in {outage} s");
+
+        minter.fail(None);
+        let end = tokio::time::Instant::now();
+        while session.token().await.is_err() {
+            tokio::time::sleep(secs(1)).await;
+        }
+        let waited = end.elapsed();
+        assert!(waited <= secs(76), "{waited:?} after {outage} s");
+        assert_eq!(minter.count() as u64, count + 1);
+    }
+}

@@ -191,19 +191,24 @@ async fn a_renewal_that_hangs_ends_at_its_own_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn an_answer_is_kept_though_all_who_asked_have_left() {
-    let (tokens, mut calls) = calls();
-    let session = session_of(tokens);
-    let asked = tokio::time::timeout(Duration::from_secs(1), session.token()).await;
-    assert!(
-        asked.is_err(),
-        "a caller with less patience than the renewal"
-    );
-    let call = calls.next().await;
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    call.give("late");
-    settle().await;
-    assert_eq!(session.current().unwrap().token().expose(), "late");
-    assert!(calls.is_idle());
+    let mut random = fastrand::Rng::with_seed(19);
+    for _ in 0..1_000 {
+        let (tokens, mut calls) = calls();
+        let session = session_of(tokens);
+        let patience = Duration::from_millis(random.u64(..10_000));
+        let asked = tokio::time::timeout(patience, session.token()).await;
+        assert!(
+            asked.is_err(),
+            "a caller with less patience than the renewal"
+        );
+        let call = calls.next().await;
+        // The renewal's own deadline is 30 s.
+        tokio::time::sleep(Duration::from_millis(random.u64(..19_000))).await;
+        call.give("late");
+        settle().await;
+        assert_eq!(session.current().unwrap().token().expose(), "late");
+        assert!(calls.is_idle());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -237,26 +242,28 @@ fn a_renewal_whose_runtime_ended_is_begun_afresh() {
             .build()
             .unwrap()
     };
-    let (tokens, mut calls) = calls();
-    let session = session_of(tokens);
-    let first = runtime();
-    first.block_on(async {
-        let mut waiting = task::spawn(session.token());
-        assert_pending!(waiting.poll());
-        drop(calls.next().await.renewal);
-    });
-    // A caller on another runtime waits for the flight of the first.
-    let second = runtime();
-    let waiting = second.spawn({
-        let session = session.clone();
-        async move { session.token().await }
-    });
-    second.block_on(settle());
-    drop(first);
-    second.block_on(async {
-        calls.next().await.give("t");
-        assert_eq!(waiting.await.unwrap().unwrap().token().expose(), "t");
-    });
+    for _ in 0..1_000 {
+        let (tokens, mut calls) = calls();
+        let session = session_of(tokens);
+        let first = runtime();
+        first.block_on(async {
+            let mut waiting = task::spawn(session.token());
+            assert_pending!(waiting.poll());
+            drop(calls.next().await.renewal);
+        });
+        // A caller on another runtime waits for the flight of the first.
+        let second = runtime();
+        let waiting = second.spawn({
+            let session = session.clone();
+            async move { session.token().await }
+        });
+        second.block_on(settle());
+        drop(first);
+        second.block_on(async {
+            calls.next().await.give("t");
+            assert_eq!(waiting.await.unwrap().unwrap().token().expose(), "t");
+        });
+    }
 }
 
 #[test]

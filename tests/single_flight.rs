@@ -257,9 +257,9 @@ async fn a_failed_sign_in_is_one_attempt_for_all() {
 #[tokio::test(start_paused = true)]
 async fn late_refusals_of_an_old_token_renew_nothing() {
     let world = World::new();
-    world.api.refuse_together(10);
+    world.api.refuse_together(100);
     let mut late = Vec::new();
-    for _ in 0..9 {
+    for _ in 0..99 {
         let mut call = task::spawn(world.client.clone().oneshot(get()));
         assert!(call.poll().is_pending());
         late.push(call);
@@ -273,16 +273,16 @@ async fn late_refusals_of_an_old_token_renew_nothing() {
     assert_eq!(world.minter.count(), 1);
     let generation = world.session.current().unwrap().generation();
 
-    // The tenth refusal lets all of them go.
-    let tenth = Token::new("dead").unwrap();
-    let other = Minter::default().builder().token(tenth).build().unwrap();
+    // The last refusal lets all of them go.
+    let last = Token::new("dead").unwrap();
+    let other = Minter::default().builder().token(last).build().unwrap();
     drop(world.api.client(&other).oneshot(get()).await);
     for mut call in late {
         while call.poll().is_pending() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
-    assert_eq!(world.api.refused(), 10);
+    assert_eq!(world.api.refused(), 100);
     assert_eq!(world.minter.count(), 1, "no further renewal");
     assert_eq!(
         world.session.current().unwrap().generation(),
