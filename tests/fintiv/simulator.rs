@@ -435,3 +435,28 @@ async fn no_secret_that_the_server_repeats_is_in_an_error() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn an_answer_that_is_cut_anywhere_costs_its_call_and_no_second_one() {
+    guarded(async {
+        let desk = Desk::open(Simulator::builder()).await;
+        desk.post().await;
+        let mut bytes = 0;
+        loop {
+            desk.server.inject(Endpoint::Api, Fault::CutAt(bytes));
+            bytes += 1;
+            let answer = desk.api.clone().oneshot(desk.request(1 + bytes)).await;
+            let counts = desk.counts();
+            assert_eq!(counts.api_calls, 1 + bytes as u64);
+            assert_eq!(counts.api_ok, 1 + bytes as u64);
+            assert_eq!(counts.sign_ons, 1);
+            // It is whole at last.
+            if answer.is_ok_and(|answer| answer.status() == 200) {
+                break;
+            }
+        }
+        // The head and the envelope: less would not have cut much.
+        assert!(bytes > 200, "{bytes}");
+    })
+    .await;
+}
