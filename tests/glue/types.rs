@@ -1,8 +1,8 @@
 //! Managing multi-factor authentication.
 
 use tower_reauth::{
-    Code, ErrorKind,
-    providers::glue::{MfaErrorCode, MfaStatus},
+    Code, CodeRequest, ErrorKind,
+    providers::glue::{GlueBuilder, MfaErrorCode, MfaStatus},
     testing::glue::{Simulator, TypeStatus},
 };
 
@@ -60,6 +60,38 @@ async fn a_code_for_deactivating_is_triggered() {
         assert_eq!(shop.prompts(), 1);
     })
     .await;
+}
+
+#[tokio::test]
+async fn each_type_is_deactivated_by_a_code_of_its_own() {
+    for discovers in [false, true] {
+        guarded(async {
+            let server = Simulator::builder().mfa_type("sms");
+            let settings = |glue: GlueBuilder| match discovers {
+                true => glue.discover_mfa_type(),
+                false => glue,
+            };
+            let shop = Shop::with(server, settings, |mfa| mfa).await;
+            shop.server.set_mfa(USERNAME, "sms", TypeStatus::Activated);
+            // There is a code of the other type.
+            shop.works().await;
+            let types = shop.types();
+            types.deactivate("sms").await.unwrap();
+            assert_eq!(shop.server.mfa(USERNAME, "sms"), TypeStatus::Deactivated);
+            assert_eq!(shop.server.mfa(USERNAME, "email"), TypeStatus::Activated);
+            let prompts = shop.asked();
+            let by: Vec<_> = prompts.iter().map(CodeRequest::method).collect();
+            assert_eq!(by, ["email", "sms"]);
+            assert_eq!(
+                (shop.counts().triggers, shop.counts().refused_codes),
+                (2, 0)
+            );
+            types.deactivate("email").await.unwrap();
+            assert_eq!(shop.server.mfa(USERNAME, "email"), TypeStatus::Deactivated);
+            assert_eq!(shop.counts().refused_codes, 0);
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

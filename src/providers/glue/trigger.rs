@@ -53,15 +53,34 @@ impl Trigger {
 
     /// Triggers a code, and asks for it.
     pub(super) async fn code(&self, request: &CodeRequest) -> Result<Code, Error> {
-        let inner = &*self.glue.inner;
-        let settings = &inner.settings;
+        let secrets = self.secrets().await?;
+        let kind = self.kind(&secrets).await.map_err(untriggered)?;
+        self.code_by(&kind, request.attempt(), secrets).await
+    }
+
+    /// Triggers a code of the type `kind`, and asks for it.
+    pub(super) async fn code_of(&self, kind: &str) -> Result<Code, Error> {
+        let secrets = self.secrets().await?;
+        self.code_by(kind, 1, secrets).await
+    }
+
+    async fn secrets(&self) -> Result<Secrets, Error> {
         // Without a token nothing can be triggered. How long that takes is the session's business.
         let token = self.session.token().await.map_err(no_token)?;
-        let mut secrets = inner.secrets();
+        let mut secrets = self.glue.inner.secrets();
         secrets.add_token(token.token());
+        Ok(secrets)
+    }
 
-        let kind = self.kind(&secrets).await.map_err(untriggered)?;
-        let trigger = inner.resource(Endpoint::Trigger, &[("type", &kind)]);
+    async fn code_by(
+        &self,
+        kind: &str,
+        first_attempt: u32,
+        mut secrets: Secrets,
+    ) -> Result<Code, Error> {
+        let inner = &*self.glue.inner;
+        let settings = &inner.settings;
+        let trigger = inner.resource(Endpoint::Trigger, &[("type", kind)]);
         inner
             .call(&self.client, Endpoint::Trigger, trigger, &secrets)
             .await
@@ -73,8 +92,8 @@ impl Trigger {
         let end = sent.after(settings.code_ttl.saturating_sub(settings.code_skew));
         let deadline = sent.after(settings.code_timeout);
         for attempt in 0..MOST_ATTEMPTS {
-            let asked = CodeRequest::new(&*kind)
-                .with_attempt(request.attempt().saturating_add(attempt))
+            let asked = CodeRequest::new(kind)
+                .with_attempt(first_attempt.saturating_add(attempt))
                 .with_time_left(end.wait(now()));
             let wait = deadline.wait(now());
             let code = self.ask(asked, wait, &secrets).await?;

@@ -1,11 +1,11 @@
 //! The calls that manage multi-factor authentication.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use http::Method;
 use serde_json::Value;
 
-use super::{Glue, api::with_code, service::Inner, signed, verdict::Endpoint};
+use super::{Glue, api::with_code, service::Inner, signed, trigger::Trigger, verdict::Endpoint};
 use crate::{
     Code, Error, ErrorKind, Session,
     layers::Mfa,
@@ -46,6 +46,8 @@ pub struct MfaTypes {
     client: Client,
     /// Attaches the code as well.
     coding: Client,
+    /// For codes of another type than those of `mfa`, if there is a code service.
+    trigger: Option<Arc<Trigger>>,
 }
 
 /// A type of multi-factor authentication, as [`MfaTypes::list`] has it.
@@ -74,9 +76,11 @@ pub enum MfaStatus {
 impl MfaTypes {
     pub(super) fn new(glue: &Glue, session: &Session, mfa: &Mfa) -> Self {
         let client = &glue.inner.client;
+        let codes = glue.inner.codes.clone();
         Self {
             client: signed::with_token(client, session),
             coding: signed::with_token_and_code(client, session, mfa),
+            trigger: codes.map(|codes| Arc::new(Trigger::new(glue, session, codes))),
             glue: glue.clone(),
             session: session.clone(),
             mfa: mfa.clone(),
@@ -139,7 +143,11 @@ impl MfaTypes {
             .await
     }
 
-    /// Deactivates a type. The code for it is had as for any other request, from a trigger.
+    /// Deactivates a type, with a code of that very type, as the vendor's source has it.
+    ///
+    /// For the [`mfa_type`](super::GlueBuilder::mfa_type) it is had as for any other request. For
+    /// another one it is triggered, and the code service is asked for it, once; without a code
+    /// service the code in hand is sent, as [`Mfa::set`] gave it.
     ///
     /// The vendor's documentation has the code come from activating; its source refuses that for an
     /// active type (5904).
@@ -148,10 +156,25 @@ impl MfaTypes {
     ///
     /// Fails with what the server says, or with why no code could be had.
     pub async fn deactivate(&self, name: &str) -> Result<(), Error> {
-        // The server may not say that it misses one.
-        self.mfa.code().await?;
-        self.post(Endpoint::Deactivate, name, &self.coding, None)
-            .await?;
+        let settings = &self.glue.inner.settings;
+        let other = self
+            .trigger
+            .as_ref()
+            .filter(|_| name != &*settings.mfa_type);
+        if let Some(trigger) = other {
+            if settings.discover_mfa_type {
+                // The code in hand may be of this type, and the trigger is the end of it.
+                self.mfa.clear();
+            }
+            let code = trigger.code_of(name).await?;
+            self.post(Endpoint::Deactivate, name, &self.client, Some(&code))
+                .await?;
+        } else {
+            // The server may not say that it misses one.
+            self.mfa.code().await?;
+            self.post(Endpoint::Deactivate, name, &self.coding, None)
+                .await?;
+        }
         self.mfa.clear();
         Ok(())
     }

@@ -100,21 +100,18 @@ impl Mfa {
         digits
     }
 
-    /// Presents a code of an active type, or of the type that it is to activate. A good one is
-    /// verified by it, and a superseded one counts against the newest of its type, which `most`
-    /// such attempts block.
+    /// Presents a code of an active type, or `of` this type with this status. A good one is verified
+    /// by it, and a superseded one counts against the newest of its type, which `most` such attempts
+    /// block.
     pub(super) fn present(
         &mut self,
         digits: &str,
-        pending: Option<&str>,
+        of: Option<(&str, TypeStatus)>,
         most: usize,
         now: Duration,
     ) -> Presented {
-        let status = match pending {
-            Some(_) => TypeStatus::Pending,
-            None => TypeStatus::Activated,
-        };
-        let named = |name: &str| pending.is_none_or(|pending| pending == name);
+        let status = of.map_or(TypeStatus::Activated, |(_, status)| status);
+        let named = |name: &str| of.is_none_or(|(of, _)| of == name);
         let mut types = self.types.iter_mut().filter(|(name, _)| named(name));
         let sent = types.find(|(_, kind)| kind.codes.iter().any(|code| code.digits == digits));
         let Some((_, kind)) = sent else {

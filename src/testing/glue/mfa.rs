@@ -85,15 +85,12 @@ pub(super) fn change(
         Endpoint::Trigger => {}
         // The first type is activated without a code of another.
         Endpoint::Activate if !active => {}
-        Endpoint::Verify => check(
-            shared,
-            state,
-            endpoint,
-            username,
-            &head.headers,
-            Some(&kind),
-        )?,
-        _ => check(shared, state, endpoint, username, &head.headers, None)?,
+        Endpoint::Activate => check(shared, state, endpoint, username, &head.headers, None)?,
+        // Of the very type that is verified or deactivated.
+        _ => {
+            let of = Some((&*kind, status));
+            check(shared, state, endpoint, username, &head.headers, of)?;
+        }
     }
     if sends && state.undeliverable {
         let text = "Something went wrong while sending your code.";
@@ -147,14 +144,14 @@ pub(super) fn resource(head: &Parts) -> &str {
     segments[(segments.len() - 1) & !1]
 }
 
-/// Presents the code of a request: of an active type, or of the one that it is to activate.
+/// Presents the code of a request: of an active type, or of this type with this status.
 fn check(
     shared: &Shared,
     state: &mut State,
     endpoint: Endpoint,
     username: &str,
     headers: &HeaderMap,
-    pending: Option<&str>,
+    of: Option<(&str, TypeStatus)>,
 ) -> Result<(), Refusal> {
     let code = headers.get(MFA_CODE).and_then(|code| code.to_str().ok());
     let Some(code) = code.filter(|code| !code.is_empty()) else {
@@ -164,7 +161,7 @@ fn check(
     let most = shared.settings.attempts;
     let account = state.accounts.get_mut(username);
     let presented = account.map_or(Presented::Unknown, |account| {
-        account.mfa.present(code, pending, most, shared.now())
+        account.mfa.present(code, of, most, shared.now())
     });
     match presented {
         Presented::Good => return Ok(()),

@@ -46,7 +46,7 @@
 //! | `POST /multi-factor-auth-trigger` | a token, `type` | 204, a code is sent; 400 `5906` if the type is not active |
 //! | `POST /multi-factor-auth-type-activate` | a token, `type`; a code if another type is active | 204, a code is sent; 400 `5904` if it is active |
 //! | `POST /multi-factor-auth-type-verify` | a token, `type`, the code | 204; 400 `5904` if it is active, `5906` if it is not pending |
-//! | `POST /multi-factor-auth-type-deactivate` | a token, `type`, a code | 204; 400 `5906` if it is not active |
+//! | `POST /multi-factor-auth-type-deactivate` | a token, `type`, a code of that type | 204; 400 `5906` if it is not active |
 //! | any other path | a token, unless its resource is open | as below |
 //!
 //! Bodies are JSON:API documents, the form apart. The four MFA endpoints say 400 with `5907` without

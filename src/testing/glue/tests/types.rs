@@ -76,6 +76,26 @@ async fn a_type_is_activated_verified_and_deactivated() {
 }
 
 #[tokio::test]
+async fn a_type_is_deactivated_by_a_code_of_its_own_and_no_other() {
+    let pair = start(Simulator::builder().mfa_type("sms")).await;
+    pair.server.set_mfa(USER, "sms", TypeStatus::Activated);
+    let access = pair.access();
+    assert_eq!(pair.mfa(TRIGGER, "email", &access, "").await.status, 204);
+    let email = pair.server.next_code(USER).await;
+    is_error(
+        &pair.mfa(DEACTIVATE, "sms", &access, &email).await,
+        403,
+        "5901",
+    );
+    // Nothing was counted against the code of the other type.
+    assert_eq!(pair.change_password(&access, &email).await.status, 200);
+    assert_eq!(pair.mfa(TRIGGER, "sms", &access, "").await.status, 204);
+    let sms = pair.server.next_code(USER).await;
+    assert_eq!(pair.mfa(DEACTIVATE, "sms", &access, &sms).await.status, 204);
+    assert_eq!(pair.server.mfa(USER, "sms"), TypeStatus::Deactivated);
+}
+
+#[tokio::test]
 async fn a_second_type_needs_a_code_of_the_first() {
     let pair = fresh().await;
     pair.server.set_mfa(USER, "email", TypeStatus::Activated);
@@ -120,7 +140,7 @@ async fn types_that_do_not_fit_are_told_by_their_codes() {
     }
     let request = pair.document(TRIGGER, &json!({}));
     is_error(&pair.send(signed(request, &access, "")).await, 400, "5902");
-    // The code for a deactivation comes from a trigger.
+    // The code for a deactivation comes from a trigger, of that type.
     assert_eq!(pair.server.latest_code(USER), None);
     assert_eq!(
         (pair.counts().triggers_ok, pair.counts().violations),
