@@ -1,6 +1,7 @@
 //! What the benches share: a service that does nothing, requests for it, and the peers.
 #![allow(dead_code, unreachable_pub, reason = "each bench uses a part of it")]
 
+pub mod chains;
 pub mod linkerd;
 pub mod peers;
 pub mod pieces;
@@ -16,7 +17,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use tower::Service;
 
 pub type Body = Full<Bytes>;
@@ -71,24 +72,66 @@ pub fn request<B>(body: B) -> Request<B> {
     request
 }
 
-/// Makes one call of a service that answers at once.
+/// Makes one call of a service that answers at once. Inlined for each contestant alike.
+#[inline(always)]
 pub fn call<S, B>(service: &mut S, request: Request<B>) -> S::Response
 where
     S: Service<Request<B>>,
 {
     let mut cx = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut cx).is_ready());
-    match now(service.call(request)) {
-        Ok(response) => response,
-        Err(_) => panic!("the call failed"),
+    match pin!(service.call(request)).poll(&mut cx) {
+        Poll::Ready(Ok(response)) => response,
+        Poll::Ready(Err(_)) => panic!("the call failed"),
+        Poll::Pending => panic!("the call is not answered at once"),
     }
 }
 
 /// Returns what a future that is ready at once comes to.
+#[inline(always)]
 pub fn now<F: Future>(future: F) -> F::Output {
     let mut cx = Context::from_waker(Waker::noop());
     match pin!(future).poll(&mut cx) {
         Poll::Ready(output) => output,
         Poll::Pending => panic!("the future is not ready at once"),
     }
+}
+
+/// A runtime for the schedule of a session's token.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime starts")
+}
+
+/// Reads a body to its end, piece by piece.
+pub fn read<B: http_body::Body + Unpin>(mut body: B) {
+    while let Some(frame) = now(body.frame()) {
+        drop(black_box(frame));
+    }
+}
+
+/// Makes a call, and waits for the first frame of the answer.
+pub fn first_frame<S, B>(service: &mut S)
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    B: http_body::Body + Unpin,
+{
+    let mut body = call(service, request(Body::default())).into_body();
+    drop(black_box(now(body.frame())));
+}
+
+/// An answer of Fintiv's with this code, of about this size.
+pub fn envelope(code: &str, size: usize) -> Bytes {
+    let mut text = format!(
+        r#"{{"contextResponse":{{"tenantName":"JANUS","statusCode":"{code}","statusMessage":null,"additionalStatusCode":null,"additionalStatusMessage":null}},"responseData":{{"items":["#
+    );
+    let end = "null]}}";
+    while text.len() + end.len() < size {
+        text.push_str("{\"name\":\"x\",\"n\":1},");
+    }
+    text.push_str(end);
+    text.into()
 }

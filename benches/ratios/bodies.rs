@@ -1,9 +1,8 @@
 //! Bodies that are kept, and bodies that are looked into: rows 9, 10 and 11.
 
 use bytes::Bytes;
-use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, Service};
+use tower::Layer;
 use tower_reauth::{
     layers::NormalizeLayer,
     providers::fintiv::FintivEnvelope,
@@ -12,17 +11,10 @@ use tower_reauth::{
 
 use crate::{
     allocations,
-    common::{Sink, call, linkerd::Replay, now, pieces::Pieces, request},
+    common::{Sink, envelope, first_frame, linkerd::Replay, now, pieces::Pieces, read},
     table::Row,
     turns::{self, single},
 };
-
-/// Reads a body to its end, piece by piece.
-fn read<B: http_body::Body + Unpin>(mut body: B) {
-    while let Some(frame) = now(body.frame()) {
-        drop(std::hint::black_box(frame));
-    }
-}
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
@@ -96,7 +88,7 @@ fn normalize() -> Vec<Row> {
         (1 << 20, "1 MiB"),
         (64 << 20, "64 MiB"),
     ] {
-        let answer = envelope(size);
+        let answer = envelope("SUCCESS", size);
         let mut bare = Sink(answer.clone());
         let mut looked = NormalizeLayer::new(FintivEnvelope::new()).layer(Sink(answer.clone()));
         let [none, ours] = turns::take([
@@ -122,25 +114,4 @@ fn normalize() -> Vec<Row> {
         }
     }
     rows
-}
-
-fn first_frame<S, B>(service: &mut S)
-where
-    S: Service<Request<Full<Bytes>>, Response = Response<B>>,
-    B: http_body::Body + Unpin,
-{
-    let mut body = call(service, request(Full::default())).into_body();
-    drop(std::hint::black_box(now(body.frame())));
-}
-
-/// An answer of Fintiv's of about this size.
-pub(crate) fn envelope(size: usize) -> Bytes {
-    let start = r#"{"contextResponse":{"tenantName":"JANUS","statusCode":"SUCCESS","statusMessage":null,"additionalStatusCode":null,"additionalStatusMessage":null},"responseData":{"items":["#;
-    let end = r#"null]}}"#;
-    let mut text = start.to_owned();
-    while text.len() + end.len() < size {
-        text.push_str("{\"name\":\"x\",\"n\":1},");
-    }
-    text.push_str(end);
-    text.into()
 }

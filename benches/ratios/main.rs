@@ -20,11 +20,7 @@ mod threads;
 mod turns;
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .expect("a runtime starts");
+    let runtime = common::runtime();
     let _guard = runtime.enter();
     table::begin();
     for rows in [calls::rows, threads::rows, bodies::rows, chains::rows] {
