@@ -241,6 +241,7 @@ async fn over_the_budget_of_all_requests_it_is_handed_back_as_well() {
         Some(&NotReplayed::OverBudget)
     );
     assert_eq!(world.server.counts().api_calls, 1);
+    assert!(world.server.violations().is_empty());
 }
 
 #[tokio::test]
@@ -266,4 +267,5 @@ async fn the_connection_of_a_refused_call_is_used_again() {
     assert_eq!((counts.api_calls, counts.unauthorized), (199, 99));
     assert_eq!(renewals.load(Ordering::SeqCst), 100);
     assert_eq!(counts.connections, 1);
+    assert!(server.violations().is_empty());
 }

@@ -88,5 +88,8 @@ async fn main() -> Result<(), BoxError> {
     session.sign_out().await?;
     let broken = back_office.counts().violations + q2.counts().violations;
     println!("rules of the servers broken: {broken}");
+    if broken > 0 {
+        return Err("a server has complaints".into());
+    }
     Ok(())
 }

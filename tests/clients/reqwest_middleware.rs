@@ -416,6 +416,7 @@ async fn a_sign_in_through_its_own_chain_is_an_error_and_not_a_deadlock() {
         (1, 0)
     );
     late.lock().unwrap().take();
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]

@@ -214,4 +214,5 @@ async fn a_table_is_for_people() {
     assert!(run.stdout.contains("3 x 200"), "{run:?}");
     // The progress bar is for terminals.
     assert_eq!(run.stderr, "");
+    assert_eq!(server.violations(), [""; 0]);
 }

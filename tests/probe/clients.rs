@@ -94,6 +94,7 @@ async fn tls_and_http_2_are_had_by_all() {
             "{client} {untrusted:?}"
         );
         assert_eq!(front.protocols(), ["h2"]);
+        assert_eq!(server.violations(), [""; 0]);
     }
 }
 

@@ -56,6 +56,7 @@ async fn a_command_gives_the_code() {
         (counts.sign_ins, counts.confirms, counts.confirms_ok),
         (1, 1, 1)
     );
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -71,6 +72,7 @@ async fn a_wrong_code_is_a_round_too() {
         (server.counts().confirms, server.counts().confirms_ok),
         (2, 1)
     );
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]

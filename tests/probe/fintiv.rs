@@ -33,7 +33,9 @@ fn at(server: &Simulator, arguments: &[&str]) -> Command {
 }
 
 async fn against(server: &Simulator, arguments: &[&str]) -> Run {
-    run(at(server, arguments)).await
+    let run = run(at(server, arguments)).await;
+    assert_eq!(server.violations(), [""; 0]);
+    run
 }
 
 #[tokio::test]
@@ -180,4 +182,5 @@ async fn nothing_leaks() {
     let is_hex = |letter: char| letter.is_ascii_hexdigit();
     let words = text.split(|letter: char| !is_hex(letter));
     assert_eq!(words.filter(|word| word.len() >= 64).count(), 0, "{text}");
+    assert_eq!(server.violations(), [""; 0]);
 }

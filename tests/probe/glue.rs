@@ -117,6 +117,7 @@ async fn a_wrong_code_is_told_with_the_servers_own_words() {
     let none = run(command).await;
     assert_eq!(none.kinds(), ["code-unavailable"]);
     assert_eq!(none.counts(["ok", "failed", "mfa_rounds"]), [0, 0, 0]);
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -131,6 +132,7 @@ async fn the_type_of_the_code_is_as_it_is_told() {
     let (run, told) = with_codes(&server, sms).await;
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(told, "challenge sms\n");
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]

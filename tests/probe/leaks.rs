@@ -28,6 +28,7 @@ async fn nothing_leaks_over_http_1() {
     let base_url = server.base_url();
     whole_life(&server, |arguments| at(&base_url, arguments)).await;
     wrong_password(at(&base_url, &[])).await;
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -43,6 +44,7 @@ async fn nothing_leaks_over_tls_and_http_2() {
     })
     .await;
     assert_eq!(front.protocols(), ["h2"]);
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 /// A wrong code and a right one, a refresh, one that is refused, another sign-in, and a sign-out.
@@ -150,6 +152,7 @@ async fn nothing_leaks_of_my2n() {
             assert_eq!(run.kinds(), ["rejected"]);
         }
     }
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -177,6 +180,7 @@ async fn nothing_leaks_of_glue() {
     for run in with_each_client(&arguments, &wrong, || ()).await {
         assert_eq!(run.kinds(), ["rejected"]);
     }
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -213,6 +217,7 @@ async fn nothing_leaks_of_oauth2() {
     for run in with_each_client(&arguments, &client("hunter2-hunter3"), || ()).await {
         assert_eq!(run.kinds(), ["rejected"]);
     }
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -247,6 +252,7 @@ async fn nothing_leaks_of_q2() {
     for run in with_each_client(&auth, &secrets, || ()).await {
         assert!(run.stdout.contains("\"kind\":\"rejected\""), "{run:?}");
     }
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[track_caller]

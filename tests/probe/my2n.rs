@@ -16,7 +16,9 @@ fn at(server: &Simulator, arguments: &[&str]) -> Command {
 }
 
 async fn against(server: &Simulator, arguments: &[&str]) -> Run {
-    run(at(server, arguments)).await
+    let run = run(at(server, arguments)).await;
+    assert_eq!(server.violations(), [""; 0]);
+    run
 }
 
 async fn start() -> Simulator {
@@ -123,4 +125,5 @@ async fn without_a_login_url_v1_works_until_the_migration() {
     let run = run(bare()).await;
     assert_eq!((run.code, run.kinds()), (Some(1), vec!["config".into()]));
     assert_eq!(server.counts().inits, 0);
+    assert_eq!(server.violations(), [""; 0]);
 }

@@ -26,7 +26,9 @@ fn at(server: &Simulator, arguments: &[&str]) -> Command {
 }
 
 async fn against(server: &Simulator, arguments: &[&str]) -> Run {
-    run(at(server, arguments)).await
+    let run = run(at(server, arguments)).await;
+    assert_eq!(server.violations(), [""; 0]);
+    run
 }
 
 async fn start() -> Simulator {
@@ -76,6 +78,7 @@ async fn the_token_endpoint_may_be_elsewhere() {
         (1, 0)
     );
     assert_eq!(api.counts().token_requests, 0);
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]

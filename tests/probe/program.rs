@@ -40,9 +40,11 @@ pub(crate) fn at(base_url: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the program against the simulator.
+/// Runs the program against the simulator, which must have no complaints.
 pub(crate) async fn against(server: &Simulator, arguments: &[&str]) -> Run {
-    run(at(&server.base_url(), arguments)).await
+    let run = run(at(&server.base_url(), arguments)).await;
+    assert_eq!(server.violations(), [""; 0]);
+    run
 }
 
 pub(crate) async fn run(mut command: Command) -> Run {

@@ -149,6 +149,7 @@ async fn questions_and_codes_are_answered_by_the_command() {
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(run.counts(["ok", "mfa_rounds"]), [1, 1]);
     assert_eq!((server.counts().creates, server.counts().steps), (1, 1));
+    assert_eq!(server.violations(), [""; 0]);
 
     let server = start().await;
     let folder = tempfile::tempdir().unwrap();
@@ -179,6 +180,7 @@ async fn a_wrong_answer_is_code_rejected() {
         (Some(1), vec!["code-rejected".into()])
     );
     assert_eq!(server.counts().creates, 1);
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -190,6 +192,7 @@ async fn without_an_event_the_call_times_out_and_says_why() {
     assert_eq!((run.code, run.kinds()), (Some(1), vec!["timeout".into()]));
     assert!(run.stdout.contains("webhook events are off"), "{run:?}");
     assert_eq!(server.counts().creates, 1);
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -220,6 +223,7 @@ async fn a_signature_is_required_if_keys_are_named() {
     );
     assert!(other.counts().refused_deliveries > 0);
     assert_eq!(other.counts().delivered, 0);
+    assert_eq!(other.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -234,6 +238,7 @@ async fn what_means_nothing_to_an_auth_is_told() {
             "{run:?}"
         );
     }
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -242,4 +247,5 @@ async fn a_plain_call_listens_if_it_is_told_to() {
     let address = port();
     let run = listening(at(&server, &["--path", "/x", "--webhook-listen", &address])).await;
     assert_eq!(run.code, Some(0), "{run:?}");
+    assert_eq!(server.violations(), [""; 0]);
 }

@@ -210,6 +210,8 @@ async fn an_entry_belongs_to_one_user_and_one_server() {
         server.counts().unknown_tokens + other.counts().unknown_tokens,
         0
     );
+    assert_eq!(server.violations(), [""; 0]);
+    assert_eq!(other.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -259,6 +261,7 @@ async fn a_store_that_cannot_be_used_is_told_as_such() {
     assert_eq!((away.code, away.kinds()), (Some(1), vec![json!("store")]));
     assert!(!format!("{away:?}").contains(PASSWORD_OF_REDIS), "{away:?}");
     assert_eq!(server.counts().sign_ins, 0);
+    assert_eq!(server.violations(), [""; 0]);
 }
 
 #[tokio::test]
@@ -292,4 +295,5 @@ async fn a_static_key_is_not_kept() {
     assert_eq!(run.calls().len(), 1);
     assert!(run.stderr.contains("--store is not used"), "{run:?}");
     assert!(!Path::new(&file).exists());
+    assert_eq!(server.violations(), [""; 0]);
 }
