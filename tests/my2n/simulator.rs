@@ -10,7 +10,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{
+    HeaderName, HeaderValue, Request, Response,
+    header::{AUTHORIZATION, COOKIE, ORIGIN},
+};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -20,7 +23,7 @@ use tokio::task::JoinSet;
 use tower::{Layer, ServiceExt, util::BoxCloneSyncService, util::MapRequest};
 use tower_reauth::{
     BoxError, Error, ErrorKind, Session,
-    providers::my2n::{My2n, My2nBuilder},
+    providers::my2n::{ApiVersion, My2n, My2nBuilder},
     replay::ReplayBody,
     testing::{
         FakeClock, Fault,
@@ -433,6 +436,78 @@ async fn a_call_whose_connection_drops_is_not_sent_again() {
         let counts = site.counts();
         assert_eq!((counts.api_calls, counts.api_ok), (4, 3));
         assert_eq!((counts.v1_logins, counts.submits_ok), (1, 1));
+    })
+    .await;
+}
+
+/// A login client that adds something of its own, and the error that the first call ends with.
+async fn with_on_logins(name: HeaderName, value: &str) -> (Arc<Simulator>, Error) {
+    let server = Arc::new(migrated().start().await.unwrap());
+    let value = match value {
+        "" => format!("Bearer {}", server.issue_session(USERNAME)),
+        value => value.to_owned(),
+    };
+    let value = HeaderValue::try_from(value).unwrap();
+    let adding = MapRequest::new(client(), move |mut request: Request<_>| {
+        request.headers_mut().insert(&name, value.clone());
+        request
+    });
+    let my2n = My2n::builder(adding, server.base_url())
+        .login_base_url(server.login_url())
+        .credentials(USERNAME, PASSWORD)
+        .api_version(ApiVersion::V2);
+    let session = my2n.build().unwrap().session().build().unwrap();
+    let error = session.token().await.unwrap_err();
+    (server, error)
+}
+
+#[tokio::test]
+async fn what_a_client_adds_to_logins_is_told_and_not_tried_again() {
+    guarded(async {
+        for (name, value, kind, advice) in [
+            // The token of a session that is alive.
+            (AUTHORIZATION, "", ErrorKind::SessionActive, "plain client"),
+            (COOKIE, "a=b", ErrorKind::Config, "Cookie or an Origin"),
+            (ORIGIN, "null", ErrorKind::Config, "Cookie or an Origin"),
+        ] {
+            let (server, error) = with_on_logins(name.clone(), value).await;
+            assert_eq!(error.kind(), kind, "{name}: {error}");
+            assert!(error.to_string().contains(advice), "{name}: {error}");
+            let counts = server.counts();
+            assert!(counts.inits <= 1 && counts.submits <= 1, "{name}");
+            assert_eq!(counts.submits_ok, 0, "{name}");
+            // It is the client that is at fault here, and the server says so.
+            let added = counts.credentials_on_login;
+            assert_eq!(added, counts.inits + counts.submits, "{name}");
+            assert_eq!(counts.violations, added, "{name}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_old_key_beside_the_token_is_named_and_no_login_loops() {
+    guarded(async {
+        let server = Arc::new(migrated().start().await.unwrap());
+        let session = builder(&server).build().unwrap().session().build().unwrap();
+        let key = HeaderValue::try_from(server.issue_api_key(USERNAME)).unwrap();
+        // Below the layers, where nobody can take it away.
+        let adding = MapRequest::new(client(), move |mut request: Request<_>| {
+            request.headers_mut().insert("x-api-key", key.clone());
+            request
+        });
+        let api = whole(session.layer().layer(adding));
+        for _ in 0..3 {
+            let response = get(&api, &server).await.unwrap();
+            assert_eq!(response.status(), 401);
+            let error = response.extensions().get::<Error>().unwrap();
+            assert_eq!(error.kind(), ErrorKind::MfaNotAllowed);
+            assert!(error.to_string().contains("x-api-key"), "{error}");
+        }
+        let counts = server.counts();
+        assert_eq!((counts.api_ok, counts.submits_ok), (0, 1));
+        assert_eq!(counts.mixed_credentials, counts.api_calls);
+        assert_eq!(counts.violations, counts.api_calls);
     })
     .await;
 }
