@@ -25,7 +25,9 @@ use tower_reauth::{
     replay::ReplayBody,
     testing::{
         FakeClock, Fault,
-        q2::{Builder, Counts, Delivery, Endpoint, Forgery, RsaKey, Signature, Simulator},
+        q2::{
+            Builder, Counts, Delivery, Endpoint, Envelope, Forgery, RsaKey, Signature, Simulator,
+        },
     },
 };
 
@@ -449,6 +451,72 @@ async fn a_wrong_api_key_is_told_at_once() {
             (counts.creates, counts.wrong_keys, counts.creates_ok),
             (1, 1, 0)
         );
+    })
+    .await;
+}
+
+/// The code service has nothing to say to it: what the company tells ends the wait.
+#[tokio::test]
+async fn a_prompt_is_ended_by_a_tap_on_the_phone() {
+    guarded(async {
+        for (approved, kind) in [(true, None), (false, Some(ErrorKind::Rejected))] {
+            let bank = Bank::signed().await;
+            let call = tokio::spawn({
+                let (q2, auth) = (bank.q2.clone(), auth(CLIENT, "testmfaprompt"));
+                async move { q2.create_auth(auth).await }
+            });
+            while !bank.server.answer_prompt(CLIENT, approved) {
+                tokio::task::yield_now().await;
+            }
+            let ended = call.await.unwrap();
+            assert_eq!(ended.err().map(|error| error.kind()), kind);
+            let counts = bank.counts();
+            assert_eq!((counts.creates, counts.steps), (1, 0));
+            assert_eq!(bank.q2.counts().waiting, 0);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_event_that_comes_too_late_is_accepted_and_ends_nothing() {
+    guarded(async {
+        let clock = FakeClock::new();
+        let own = clock.clone();
+        let server = Simulator::builder()
+            .created_events(false)
+            .envelope(Envelope::Bare);
+        let receiver = WebhookBuilder::insecure_unverified;
+        let bank = Bank::with(server, |q2| q2.clock(own), receiver).await;
+        bank.server.script("auth.success", Delivery::Held);
+        let call = tokio::spawn({
+            let (q2, auth) = (bank.q2.clone(), auth(CLIENT, "test"));
+            async move { q2.create_auth(auth).await }
+        });
+        let event = bank.server.next_held().await;
+        while !call.is_finished() {
+            clock.advance(Duration::from_secs(10));
+            tokio::task::yield_now().await;
+        }
+        let error = call.await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        for unclaimed in [(1, 0), (1, 1)] {
+            assert_eq!(bank.server.deliver(&event).await, Some(200));
+            let counts = bank.q2.counts();
+            assert_eq!((counts.unclaimed, counts.duplicate), unclaimed);
+        }
+        // Nor does it end the next.
+        bank.server.script("auth.success", Delivery::Held);
+        let next = tokio::spawn({
+            let (q2, auth) = (bank.q2.clone(), auth(CLIENT, "test"));
+            async move { q2.create_auth(auth).await }
+        });
+        let own = bank.server.next_held().await;
+        assert_eq!(bank.server.deliver(&event).await, Some(200));
+        assert_eq!(bank.q2.counts().waiting, 1);
+        assert_eq!(bank.server.deliver(&own).await, Some(200));
+        next.await.unwrap().unwrap();
+        assert_eq!(bank.counts().creates, 2);
     })
     .await;
 }
