@@ -15,6 +15,9 @@ use crate::{
     clock::{Clock, Instant},
 };
 
+/// A lifetime shorter than this cannot be meant: the credential is used until it is refused.
+pub(crate) const LEAST_LIFETIME: Duration = Duration::from_secs(1);
+
 /// What the renewer must know of a credential, and how it speaks of it.
 pub(crate) trait Credential: Clone + Send + Sync + 'static {
     /// What log lines call it.
@@ -104,7 +107,7 @@ impl Life {
         margin: Option<Duration>,
         clock: &dyn Clock,
     ) -> Option<Self> {
-        let lifetime = lifetime.filter(|lifetime| *lifetime >= Duration::from_secs(1))?;
+        let lifetime = lifetime.filter(|lifetime| *lifetime >= LEAST_LIFETIME)?;
         let margin = match margin {
             Some(margin) => margin.min(lifetime / 2),
             None => (lifetime / 10).min(Duration::from_secs(60)),

@@ -105,6 +105,10 @@ impl<C> Flight<C> {
         });
     }
 
+    pub(super) fn has_ended(&self) -> bool {
+        self.outcome.borrow().is_some()
+    }
+
     /// Waits for the outcome.
     pub(super) async fn ended(&self) -> Outcome<C> {
         let mut outcome = self.outcome.subscribe();

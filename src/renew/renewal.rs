@@ -176,6 +176,13 @@ impl<C> Renewal<C> {
             None => std::future::pending().await,
         }
     }
+
+    /// Whether nobody wants the new token any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.flight
+            .as_ref()
+            .is_some_and(|flight| flight.has_ended())
+    }
 }
 
 impl<C> fmt::Debug for Renewal<C> {

@@ -271,15 +271,28 @@ impl<C: Credential> Renewer<C> {
             .await;
     }
 
-    /// Waits until no flight is on its way.
+    /// Waits until no flight is on its way, and all events are told.
     pub(crate) async fn settled(&self) {
         loop {
             let Some(flight) = self.lock().flight.clone() else {
-                return;
+                break;
             };
             let renewer = self.clone();
             drop(Flying { renewer, flight }.ended().await);
         }
+        // On another thread, which has just ended a flight, they may be about to be.
+        while !self.is_told() {
+            self.tell();
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn is_told(&self) -> bool {
+        let is_telling = matches!(
+            self.shared.telling.try_lock(),
+            Err(TryLockError::WouldBlock)
+        );
+        !is_telling && self.lock().untold.is_empty()
     }
 
     /// Returns the instants in the life of `credential`, if it is received now.

@@ -192,9 +192,9 @@ impl Session {
         let revoking = async move {
             let mut result = Ok(());
             let mut credential = cleared.credential;
-            match inner.take().await {
-                // Others may have renewed it: what the store had lives at the server.
-                Ok(stored) => credential = stored.or(credential),
+            match inner.take(credential.clone()).await {
+                // Others may have renewed it.
+                Ok(living) => credential = living,
                 Err(error) => result = Err(error),
             }
             if let Some(token) = credential {
@@ -226,17 +226,32 @@ impl Session {
         }
     }
 
-    /// Waits until no sign-in and no renewal is under way; its events have been sent by then.
+    /// Waits until no sign-in and no renewal is under way; its events have been sent by then, and
+    /// what was [set](Self::set) or [cleared](Self::clear) is in the
+    /// [store](SessionBuilder::store).
     ///
     /// For the end of a program that keeps its refresh token somewhere: a renewal that is cut off
     /// may have spent the old one already. It waits no longer than
-    /// [`flight_timeout`](SessionBuilder::flight_timeout), unless new renewals are begun meanwhile.
+    /// [`flight_timeout`](SessionBuilder::flight_timeout), unless new renewals are begun meanwhile,
+    /// and as long again for a store that does not answer. A store that fails is not waited for:
+    /// [`Event::Warned`](crate::Event) has its error.
     ///
     /// # Cancel safety
     ///
     /// Cancel safe: it only looks on.
     pub async fn settled(&self) {
-        self.inner.renewer.settled().await;
+        let Inner { renewer, link, .. } = &*self.inner;
+        renewer.settled().await;
+        if let Some(link) = link
+            && has_timer()
+        {
+            tokio::select! {
+                biased;
+                // The writer tells of a failure, and tries again.
+                _ = link.flush() => {}
+                () = renewer.deadline() => {}
+            }
+        }
     }
 
     /// Returns a stream of what happens to the token from now on.
@@ -281,19 +296,24 @@ impl fmt::Debug for Session {
 // === impl Inner ===
 
 impl Inner {
-    /// Takes the token out of the store, if there is one.
-    async fn take(&self) -> Result<Option<Token>, Error> {
+    /// Takes the token out of the store, if there is one. Returns the one that lives at the server.
+    async fn take(&self, ours: Option<Token>) -> Result<Option<Token>, Error> {
         let Some(link) = &self.link else {
-            return Ok(None);
+            return Ok(ours);
         };
-        tokio::select! {
+        let taken = tokio::select! {
             biased;
-            taken = link.take() => taken,
+            taken = link.take(ours) => taken,
             () = self.renewer.deadline() => Err(Error::with_message(
                 ErrorKind::Timeout,
                 "the store did not answer the sign-out: the token may still be there",
             )),
+        };
+        if taken.is_err() {
+            // So that it is made up for.
+            link.write();
         }
+        taken
     }
 
     async fn revoke(&self, token: Token) -> Result<(), Error> {

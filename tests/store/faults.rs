@@ -81,6 +81,53 @@ async fn if_told_to_it_renews_without_the_store_and_saves_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_several_tokens_that_were_had_without_the_store_the_last_is_saved() {
+    for by_hand in [false, true] {
+        let (server, store) = (Server::default(), Flaky::default());
+        Flaky::set(&store.down, true);
+        let layer = StoreLayer::new(store.clone(), key()).fail_open();
+        let session = server.builder(layer).build().unwrap();
+        if by_hand {
+            let token = Token::new("a0").unwrap().with_refresh_token("r0").unwrap();
+            session.set(token);
+        } else {
+            assert_eq!(access(&session).await, "a1");
+        }
+        // What it is renewed from is waiting to be written.
+        settle().await;
+        let newest = session.renew().await.unwrap();
+        Flaky::set(&store.down, false);
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let stored = store.record().await.unwrap();
+        let stored = stored.token().unwrap().expose().to_owned();
+        assert_eq!(stored, newest.token().expose(), "{by_hand}");
+        // The refresh token that was spent without the store is not presented again.
+        session.renew().await.unwrap();
+        assert_eq!(server.reuses(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_cleared_while_a_token_is_had_without_the_store_stays_cleared() {
+    let (server, store) = (Server::default(), Flaky::default());
+    Flaky::set(&store.down, true);
+    let layer = StoreLayer::new(store.clone(), key()).fail_open();
+    let session = server.builder(layer).build().unwrap();
+    let gate = server.close();
+    let renewing = tokio::spawn({
+        let session = session.clone();
+        async move { session.token().await }
+    });
+    settle().await;
+    session.clear();
+    gate.add_permits(1);
+    assert!(renewing.await.unwrap().is_err());
+    Flaky::set(&store.down, false);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(store.record().await.unwrap().token().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_cannot_be_saved_is_used_and_saved_later() {
     let (server, store) = (Server::default(), Flaky::default());
     let session = server.session(store.clone());
@@ -147,6 +194,30 @@ async fn a_holder_who_slept_through_its_lease_adopts_what_came_after() {
     assert_eq!(sleeping.await.unwrap(), "a2");
     let stored = store.record().await.unwrap();
     assert_eq!(stored.token().unwrap().expose(), "a2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_whose_token_was_given_up_meanwhile_gives_its_own_up_as_well() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let notices = store.notices();
+    let holder = server.session(store.clone());
+    assert_eq!(access(&holder).await, "a1");
+    let gate = server.close();
+    let renewing = tokio::spawn({
+        let holder = holder.clone();
+        async move { holder.renew().await }
+    });
+    settle().await;
+    let other = server.session(store.clone());
+    other.clear();
+    settle().await;
+    // The holder hears of it only after it was told by the store that its token cannot be saved.
+    gate.add_permits(1);
+    renewing.await.unwrap().unwrap();
+    notices.send(()).unwrap();
+    settle().await;
+    assert!(holder.current().is_none());
+    assert!(store.record().await.unwrap().token().is_none());
 }
 
 #[tokio::test(start_paused = true)]

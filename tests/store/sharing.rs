@@ -6,7 +6,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_reauth::{
-    Clock, Event, Session, store::StoreLayer, stores::MemoryStore, testing::FakeClock,
+    Clock, Event, Renewed, Session, store::StoreLayer, stores::MemoryStore, testing::FakeClock,
 };
 
 use crate::support::{LIFE, ORIGIN, Server, access, key, settle};
@@ -100,6 +100,22 @@ async fn an_explicit_renewal_right_after_anothers_takes_that() {
     assert_eq!(first.unwrap().token().expose(), "a2");
     assert_eq!(second.unwrap().token().expose(), "a2");
     assert_eq!(server.log(), ["sign-in", "r1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_arrives_expired_is_shared_all_the_same() {
+    let (server, store) = (Server::default(), MemoryStore::new());
+    let session = || {
+        let tokens = server.tokens().map_response(|renewed: Renewed| {
+            Renewed::new(renewed.credential().clone().with_lifetime(Duration::ZERO))
+        });
+        let layer = StoreLayer::new(store.clone(), key());
+        let builder = Session::builder(tokens).origin(ORIGIN).store(layer);
+        builder.build().unwrap()
+    };
+    assert_eq!(access(&session()).await, "a1");
+    assert_eq!(access(&session()).await, "a1");
+    assert_eq!(server.log(), ["sign-in"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,8 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 use tower::{service_fn, util::BoxCloneService};
 use tower_reauth::{
     Error, ErrorKind, ExposeSecret, Renewal, Renewed, Session, SessionBuilder, Token,
@@ -131,17 +132,36 @@ pub(crate) fn key() -> StoreKey {
 /// A memory store that can be made to fail.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Flaky {
-    pub(crate) inner: MemoryStore,
+    inner: MemoryStore,
+    /// What is there once it was emptied.
+    after: MemoryStore,
+    pub(crate) is_emptied: Arc<AtomicBool>,
     pub(crate) down: Arc<AtomicBool>,
     pub(crate) saves_fail: Arc<AtomicBool>,
     pub(crate) saves: Arc<AtomicU64>,
     /// Whether leases are given to anybody who asks, as if they ran out at once.
     pub(crate) leases_run_out: Arc<AtomicBool>,
+    /// The notices of changes for the next who wants them, if the test gives them itself.
+    notices: Arc<Mutex<Option<mpsc::UnboundedReceiver<()>>>>,
 }
 
 impl Flaky {
+    /// Gives the next session notices of changes only as the test says.
+    pub(crate) fn notices(&self) -> mpsc::UnboundedSender<()> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.notices.lock().unwrap() = Some(receiver);
+        sender
+    }
+
     pub(crate) fn set(flag: &AtomicBool, value: bool) {
         flag.store(value, Ordering::Relaxed);
+    }
+
+    fn place(&self) -> &MemoryStore {
+        match self.is_emptied.load(Ordering::Relaxed) {
+            true => &self.after,
+            false => &self.inner,
+        }
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -152,7 +172,7 @@ impl Flaky {
     }
 
     pub(crate) async fn record(&self) -> Option<Record> {
-        self.inner.load(&key()).await.unwrap()
+        self.place().load(&key()).await.unwrap()
     }
 }
 
@@ -160,7 +180,7 @@ impl TokenStore for Flaky {
     fn load<'a>(&'a self, key: &'a StoreKey) -> StoreFuture<'a, Option<Record>> {
         Box::pin(async move {
             self.check()?;
-            self.inner.load(key).await
+            self.place().load(key).await
         })
     }
 
@@ -170,7 +190,7 @@ impl TokenStore for Flaky {
             if self.leases_run_out.load(Ordering::Relaxed) {
                 return MemoryStore::new().lease(key, ttl).await;
             }
-            self.inner.lease(key, ttl).await
+            self.place().lease(key, ttl).await
         })
     }
 
@@ -181,12 +201,15 @@ impl TokenStore for Flaky {
                 return Err(Error::with_message(ErrorKind::Store, "no space left"));
             }
             self.saves.fetch_add(1, Ordering::Relaxed);
-            self.inner.save(key, record).await
+            self.place().save(key, record).await
         })
     }
 
     fn changes(&self, key: &StoreKey) -> Changes {
-        self.inner.changes(key)
+        match self.notices.lock().unwrap().take() {
+            Some(notices) => Box::pin(UnboundedReceiverStream::new(notices)),
+            None => self.place().changes(key),
+        }
     }
 }
 

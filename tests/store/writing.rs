@@ -88,6 +88,97 @@ async fn a_renewal_that_was_cleared_away_does_not_come_back_through_the_store() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sign_in_that_was_cleared_away_before_it_began_writes_nothing() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let session = server.session(store.clone());
+    let mut call = tokio_test::task::spawn(session.token());
+    assert!(call.poll().is_pending());
+    session.clear();
+    settle().await;
+    assert!(store.record().await.unwrap().token().is_none());
+    assert!(server.log().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_set_or_cleared_is_written_though_the_session_is_gone() {
+    let (server, store) = (Server::default(), Flaky::default());
+    server
+        .session(store.clone())
+        .set(Token::new("by-hand").unwrap());
+    settle().await;
+    let stored = store.record().await.unwrap();
+    assert_eq!(stored.token().unwrap().expose(), "by-hand");
+    server.session(store.clone()).clear();
+    settle().await;
+    assert!(store.record().await.unwrap().token().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn once_settled_all_is_written() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let session = server.session(store.clone());
+    session.set(Token::new("by-hand").unwrap());
+    session.settled().await;
+    let stored = store.record().await.unwrap();
+    assert_eq!(stored.token().unwrap().expose(), "by-hand");
+    Flaky::set(&store.down, true);
+    session.clear();
+    // It does not wait for a store that fails.
+    session.settled().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_write_is_news_though_the_store_was_emptied() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let notices = store.notices();
+    let session = server.session(store.clone());
+    for _ in 0..3 {
+        session.renew().await.unwrap();
+    }
+    Flaky::set(&store.is_emptied, true);
+    notices.send(()).unwrap();
+    settle().await;
+    assert_eq!(access(&session).await, "a3", "it is good all the same");
+    server
+        .session(store.clone())
+        .set(Token::new("theirs").unwrap());
+    settle().await;
+    notices.send(()).unwrap();
+    settle().await;
+    assert_eq!(access(&session).await, "theirs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn signing_out_revokes_a_token_that_could_not_be_saved() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let revoked = Arc::new(Mutex::new(Vec::new()));
+    let sign_outs = service_fn({
+        let revoked = Arc::clone(&revoked);
+        move |sign_out: SignOut| {
+            let token = sign_out.token.expose().to_owned();
+            revoked.lock().unwrap().push(token);
+            async { Ok::<_, Error>(()) }
+        }
+    });
+    let builder = server.builder(StoreLayer::new(store.clone(), key()));
+    let session = builder.sign_out_service(sign_outs).build().unwrap();
+    assert_eq!(access(&session).await, "a1");
+    let gate = server.close();
+    let renewing = tokio::spawn({
+        let session = session.clone();
+        async move { session.renew().await }
+    });
+    settle().await;
+    Flaky::set(&store.saves_fail, true);
+    gate.add_permits(1);
+    renewing.await.unwrap().unwrap();
+    Flaky::set(&store.saves_fail, false);
+    session.sign_out().await.unwrap();
+    assert_eq!(*revoked.lock().unwrap(), ["a2"]);
+    assert!(store.record().await.unwrap().token().is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn signing_out_revokes_what_the_store_has() {
     let (server, store) = (Server::default(), MemoryStore::new());
     let revoked = Arc::new(Mutex::new(Vec::new()));
@@ -155,7 +246,9 @@ async fn a_sign_out_that_the_store_did_not_take_says_so_and_is_made_up_for() {
     assert_eq!(error.kind(), ErrorKind::Store);
     assert!(session.current().is_none());
     Flaky::set(&store.down, false);
-    // What was left to write is written before anything is read.
+    // What was left to write is written when the store is back.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(store.record().await.unwrap().token().is_none());
     assert_eq!(access(&session).await, "a2");
     assert_eq!(server.log(), ["sign-in", "sign-in"]);
 }

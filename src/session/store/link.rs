@@ -1,7 +1,7 @@
 //! What the layer, the session and the background share of one key in a store.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -27,18 +27,26 @@ pub(crate) struct Link {
     /// The newest version that this session has seen. Held while it looks or writes, so that the
     /// watcher does not take the session's own record for news.
     pub(super) seen: AsyncMutex<u64>,
-    /// What is still to be written.
-    wish: Mutex<Option<Wish>>,
+    wishes: Mutex<Wishes>,
     /// The session's renewer, if the layer serves a session.
     renewer: OnceLock<WeakRenewer<Token>>,
     watcher: Mutex<Option<AbortHandle>>,
     writer: Mutex<Option<AbortHandle>>,
 }
 
+/// What is still to be written.
+#[derive(Default)]
+struct Wishes {
+    /// The number of the last wish.
+    last: u64,
+    /// The number of the last wish that was made by hand: a token was set or cleared.
+    by_hand: u64,
+    wish: Option<Wish>,
+}
+
 /// Something to write, as soon as the store takes it.
 #[derive(Clone)]
 struct Wish {
-    /// Tells wishes apart.
     number: u64,
     /// The record, whose version is found when it is written.
     record: Record,
@@ -70,7 +78,7 @@ impl Link {
             fail_open,
             lost_answer,
             seen: AsyncMutex::new(0),
-            wish: Mutex::new(None),
+            wishes: Mutex::default(),
             renewer: OnceLock::new(),
             watcher: Mutex::new(None),
             writer: Mutex::new(None),
@@ -96,7 +104,7 @@ impl Link {
 
     /// Writes `token` over whatever is there: it was set by hand.
     pub(crate) fn put(self: &Arc<Self>, token: Token) {
-        self.wish_for(Record::of(token, 0, &*self.clock), None);
+        self.wish_for(Record::of(token, 0, &*self.clock));
         self.write();
     }
 
@@ -108,22 +116,46 @@ impl Link {
 
     /// Lets the next who writes write that there is no token any more.
     pub(crate) fn forget_later(&self) {
-        self.wish_for(Record::none(0), None);
+        self.wish_for(Record::none(0));
     }
 
-    /// Writes that there is no token any more, waits for it, and returns the token that was there.
-    pub(crate) async fn take(&self) -> Result<Option<Token>, Error> {
+    /// Writes that there is no token any more, and waits for it. Returns the token that lives at
+    /// the server: what others have written since the last look, or else `ours`.
+    pub(crate) async fn take(&self, ours: Option<Token>) -> Result<Option<Token>, Error> {
         let mut seen = self.seen.lock().await;
-        let taken = self.store.load(&self.key).await?;
+        let stored = self.store.load(&self.key).await?;
+        let is_news = stored.as_ref().is_some_and(|stored| stored.version > *seen);
         self.flush_over(&mut seen).await?;
-        Ok(taken.and_then(|record| record.token))
+        let theirs = stored.and_then(|stored| stored.token);
+        Ok(if is_news {
+            theirs.or(ours)
+        } else {
+            // It may be newer than what is stored, and not saved.
+            ours.or(theirs)
+        })
     }
 
-    /// Keeps `record`, which could not be saved, to be written when the store is there again.
-    pub(super) fn keep(self: &Arc<Self>, record: Record) {
-        let over = record.version.saturating_sub(1);
-        self.wish_for(record, Some(over));
+    /// Keeps `record`, which could not be saved, to be written when the store is there again;
+    /// unless something was set or cleared by hand [since](Self::by_hand).
+    pub(super) fn keep(self: &Arc<Self>, record: Record, since: u64) {
+        {
+            let mut wishes = self.wishes();
+            if wishes.by_hand != since {
+                return;
+            }
+            // What it comes from may be waiting itself, and may be meant for whatever is there.
+            let over = match &wishes.wish {
+                Some(wish) if wish.over.is_none() => None,
+                _ => Some(record.version.saturating_sub(1)),
+            };
+            wishes.add(record, over);
+        }
         self.write();
+    }
+
+    /// Tells when something was set or cleared by hand: it changes then.
+    pub(super) fn by_hand(&self) -> u64 {
+        self.wishes().by_hand
     }
 
     /// Writes what is to be written, and waits for it.
@@ -135,7 +167,7 @@ impl Link {
     /// As [`flush`](Self::flush), for those who hold `seen` already.
     pub(super) async fn flush_over(&self, seen: &mut u64) -> Result<(), Error> {
         for _ in 0..MOST_CONFLICTS {
-            let Some(wish) = self.wish().clone() else {
+            let Some(wish) = self.wishes().wish.clone() else {
                 return Ok(());
             };
             let stored = self.store.load(&self.key).await?;
@@ -151,7 +183,7 @@ impl Link {
                 self.granted(&wish);
             }
         }
-        match *self.wish() {
+        match self.wishes().wish {
             None => Ok(()),
             Some(_) => Err(Error::with_message(
                 ErrorKind::Store,
@@ -164,9 +196,11 @@ impl Link {
     pub(super) async fn news(&self) -> Result<News, Error> {
         let mut seen = self.seen.lock().await;
         let Some(record) = self.store.load(&self.key).await? else {
+            // If somebody has emptied the store, its versions begin anew.
+            *seen = 0;
             return Ok(News::Nothing);
         };
-        if record.version <= *seen || self.wish().is_some() {
+        if record.version <= *seen || self.wishes().wish.is_some() {
             return Ok(News::Nothing);
         }
         let is_first = std::mem::replace(&mut *seen, record.version) == 0;
@@ -179,37 +213,48 @@ impl Link {
         })
     }
 
-    fn wish_for(&self, record: Record, over: Option<u64>) {
-        let mut wish = self.wish();
-        if over.is_some() && wish.is_some() {
-            // What was set or cleared by hand since is newer.
-            return;
-        }
-        let number = wish.as_ref().map_or(0, |wish| wish.number) + 1;
-        *wish = Some(Wish {
-            number,
-            record,
-            over,
-        });
+    /// Wishes for `record`, whatever is there: it was set or cleared by hand.
+    fn wish_for(&self, record: Record) {
+        let mut wishes = self.wishes();
+        wishes.add(record, None);
+        wishes.by_hand = wishes.last;
     }
 
     fn granted(&self, granted: &Wish) {
-        let mut wish = self.wish();
-        if wish
-            .as_ref()
-            .is_some_and(|wish| wish.number == granted.number)
-        {
-            *wish = None;
-        }
+        self.wishes()
+            .wish
+            .take_if(|wish| wish.number == granted.number);
     }
 
-    fn wish(&self) -> MutexGuard<'_, Option<Wish>> {
-        self.wish.lock().unwrap_or_else(PoisonError::into_inner)
+    fn wishes(&self) -> MutexGuard<'_, Wishes> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the writer, unless it runs already. Without a runtime the next renewal writes.
-    fn write(self: &Arc<Self>) {
-        start(&self.writer, || write(Arc::downgrade(self)));
+    pub(crate) fn write(self: &Arc<Self>) {
+        start(&self.writer, || write(Arc::clone(self)));
+    }
+
+    /// Whether all is written, so that the writer ends.
+    fn is_written(&self) -> bool {
+        // Under the lock under which a writer is started: what is wished for later finds none.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_written = self.wishes().wish.is_none();
+        if is_written {
+            *writer = None;
+        }
+        is_written
+    }
+}
+
+impl Wishes {
+    fn add(&mut self, record: Record, over: Option<u64>) {
+        self.last += 1;
+        self.wish = Some(Wish {
+            number: self.last,
+            record,
+            over,
+        });
     }
 }
 
@@ -250,16 +295,22 @@ where
 }
 
 /// Writes what is to be written, again and again with growing pauses until the store takes it.
-async fn write(link: Weak<Link>) {
+async fn write(link: Arc<Link>) {
+    let session = Arc::downgrade(&link);
+    // The first attempt is made though the session may be gone by then; the others are not.
+    let mut link = Some(link);
     let mut pause = FIRST_PAUSE;
     loop {
         let wait = {
-            let Some(link) = link.upgrade() else { return };
-            let Err(error) = link.flush().await else {
-                if link.wish().is_none() {
-                    return;
+            let Some(link) = link.take().or_else(|| session.upgrade()) else {
+                return;
+            };
+            let error = loop {
+                match link.flush().await {
+                    Ok(()) if link.is_written() => return,
+                    Ok(()) => {}
+                    Err(error) => break error,
                 }
-                continue;
             };
             if let Some(renewer) = link.renewer.get() {
                 renewer.warn(unsaved(error));

@@ -1,6 +1,6 @@
 use std::{fmt, time::SystemTime};
 
-use crate::{Clock, Token};
+use crate::{Clock, Token, renew::LEAST_LIFETIME};
 
 /// What a store holds under one key: a token, or that there is none any more.
 ///
@@ -38,10 +38,13 @@ impl Record {
 
     /// Creates the record that follows `version`, of a token that was received just now.
     pub(super) fn of(token: Token, version: u64, clock: &dyn Clock) -> Self {
-        let end = |lifetime| clock.wall().checked_add(lifetime);
+        // One that arrived expired is used until it is refused: by all.
+        let lifetime = token
+            .lifetime()
+            .filter(|lifetime| *lifetime >= LEAST_LIFETIME);
         Self {
             version: version.saturating_add(1),
-            expires_at: token.lifetime().and_then(end),
+            expires_at: lifetime.and_then(|lifetime| clock.wall().checked_add(lifetime)),
             token: Some(token),
             begun: 0,
         }

@@ -41,6 +41,11 @@ where
     Fut: Future<Output = Result<Renewed, Error>>,
 {
     link.watch();
+    // First this and then whether it is wanted: who clears does it the other way round.
+    let since = link.by_hand();
+    if renewal.is_abandoned() {
+        return Err(Token::cleared());
+    }
     let opened = async {
         // What is there already needs no lease: thousands may come for it at once.
         if let Some(token) = glance(link, &renewal).await? {
@@ -52,6 +57,9 @@ where
             // The watcher has brought what others renewed. Those who need a lease come sooner to it.
             () = renewal.abandoned() => return Ok(Opened::Abandoned),
         };
+        if renewal.is_abandoned() {
+            return Ok(Opened::Abandoned);
+        }
         let look = look(link, &renewal).await?;
         Ok(Opened::Held(lease, look))
     };
@@ -63,7 +71,7 @@ where
             Ok(Renewed::new(token).adopted())
         }
         Ok(Opened::Held(lease, Look::Renew(record))) => {
-            let renewed = renew_from(link, renewal, record, renew).await;
+            let renewed = renew_from(link, renewal, record, since, renew).await;
             lease.release().await;
             renewed
         }
@@ -71,7 +79,7 @@ where
             let seen = *link.seen.lock().await;
             let renewed = renew(renewal).await?;
             let record = Record::of(renewed.credential.clone(), seen, &*link.clock);
-            link.keep(record);
+            link.keep(record, since);
             Ok(renewed.with_warning(unsaved(error)))
         }
         Err(error) => Err(unreachable_store(error)),
@@ -148,6 +156,7 @@ async fn renew_from<F, Fut>(
     link: &Arc<Link>,
     mut renewal: Renewal,
     record: Record,
+    since: u64,
     renew: F,
 ) -> Result<Renewed, Error>
 where
@@ -169,7 +178,7 @@ where
         }
     });
     match renew(renewal).await {
-        Ok(renewed) => save(link, renewed, record.version).await,
+        Ok(renewed) => save(link, renewed, record.version, since).await,
         Err(error) => {
             if record.begun > 0 {
                 unnote(link, record).await;
@@ -180,7 +189,12 @@ where
 }
 
 /// Saves what was renewed over `version`, or takes over what others have saved there meanwhile.
-async fn save(link: &Arc<Link>, renewed: Renewed, version: u64) -> Result<Renewed, Error> {
+async fn save(
+    link: &Arc<Link>,
+    renewed: Renewed,
+    version: u64,
+    since: u64,
+) -> Result<Renewed, Error> {
     let record = Record::of(renewed.credential.clone(), version, &*link.clock);
     let mut seen = link.seen.lock().await;
     match link.store.save(&link.key, &record).await {
@@ -194,15 +208,18 @@ async fn save(link: &Arc<Link>, renewed: Renewed, version: u64) -> Result<Renewe
             let Ok(Some(newer)) = link.store.load(&link.key).await else {
                 return Ok(renewed.with_warning(overtaken()));
             };
-            *seen = newer.version;
             Ok(match newer.live(&*link.clock) {
-                Some(token) => Renewed::new(token).adopted(),
+                Some(token) => {
+                    *seen = newer.version;
+                    Renewed::new(token).adopted()
+                }
+                // Not seen: that it was given up is news to the watcher, who clears the session.
                 None => renewed.with_warning(overtaken()),
             })
         }
         Err(error) => {
             drop(seen);
-            link.keep(record);
+            link.keep(record, since);
             Ok(renewed.with_warning(unsaved(error)))
         }
     }
