@@ -253,9 +253,13 @@ fn refresh(raw: Option<&RawValue>) -> Refresh {
         return Refresh::Kept;
     };
     let token = fields_of(raw).and_then(|issued| issued.text("token"));
-    match token.map(|token| check_refresh_token(&token).map(|()| token)) {
-        Some(Ok(token)) => Refresh::New(SecretString::from(token.as_str())),
-        Some(Err(_)) | None => Refresh::Unreadable,
+    match token {
+        // Nothing new, then.
+        Some(token) if token.is_empty() => Refresh::Kept,
+        Some(token) if check_refresh_token(&token).is_ok() => {
+            Refresh::New(SecretString::from(token.as_str()))
+        }
+        Some(_) | None => Refresh::Unreadable,
     }
 }
 

@@ -47,7 +47,8 @@
 //! # What a renewal does
 //!
 //! 1. If the session has a refresh token, it is presented, once. The server answers with a new pair
-//!    of tokens. If only the access token is new, the refresh token is kept. If there is a new
+//!    of tokens. If only the access token is new (none beside it, or an empty one), the refresh
+//!    token is kept. If there is a new
 //!    refresh token that cannot be read, there is none from then on: the old one is spent.
 //! 2. If the refresh token is refused, or if there is none, the password is presented. After a
 //!    refusal that is done once in the same renewal, unless

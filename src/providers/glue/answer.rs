@@ -69,6 +69,8 @@ impl Tokens {
         let refresh = match either(fields, "refreshToken", "refresh_token") {
             None => Refresh::Kept,
             Some(raw) => match json::text(raw) {
+                // Nothing new, then.
+                Some(token) if token.is_empty() => Refresh::Kept,
                 Some(token) if check_refresh_token(&token).is_ok() => {
                     Refresh::New(SecretString::from(token.as_str()))
                 }
