@@ -20,7 +20,7 @@ use tower_reauth::{
     BoxError, Code, CodeRequest, Error, ErrorKind,
     providers::q2::{
         AuthFailure, NewAuth, Q2, Q2Builder, SigningKey, VerifiedAuth, WebhookBuilder,
-        webhook::DecryptionKey,
+        webhook::{DecryptionKey, TokenEndpoint},
     },
     replay::ReplayBody,
     testing::{
@@ -43,6 +43,25 @@ struct Bank {
     q2: Q2,
     /// What people type in place of the right answers.
     mistyped: Arc<Mutex<Vec<&'static str>>>,
+}
+
+/// Answers what comes to the listener with a service.
+macro_rules! serve {
+    ($listener:expr, $service:expr) => {{
+        let (listener, service) = ($listener, $service);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let service = TowerToHyperService::new(service.clone());
+                tokio::spawn(async move {
+                    let server = auto::Builder::new(TokioExecutor::new());
+                    server
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await
+                        .ok();
+                });
+            }
+        });
+    }};
 }
 
 // === impl Bank ===
@@ -88,18 +107,7 @@ impl Bank {
             .code_service(codes);
         let q2 = settings(q2).build().unwrap();
         let webhook = receiver(q2.webhook()).build().unwrap();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let service = TowerToHyperService::new(webhook.clone());
-                tokio::spawn(async move {
-                    let server = auto::Builder::new(TokioExecutor::new());
-                    server
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await
-                        .ok();
-                });
-            }
-        });
+        serve!(listener, webhook);
         Self {
             server,
             q2,
@@ -517,6 +525,26 @@ async fn an_event_that_comes_too_late_is_accepted_and_ends_nothing() {
         assert_eq!(bank.server.deliver(&own).await, Some(200));
         next.await.unwrap().unwrap();
         assert_eq!(bank.counts().creates, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_carry_a_token_of_the_receivers_own_endpoint() {
+    guarded(async {
+        let endpoint = TokenEndpoint::new("q2", "a-secret-that-is-long-enough").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Simulator::builder().webhook_oauth(
+            format!("http://{}/token", listener.local_addr().unwrap()),
+            "grant_type=client_credentials&client_id=q2&client_secret=a-secret-that-is-long-enough",
+        );
+        serve!(listener, endpoint.clone());
+        let receiver = |webhook: WebhookBuilder| webhook.bearer(endpoint);
+        let bank = Bank::with(server, |q2| q2, receiver).await;
+        for login in ["test", "testmfacode"] {
+            bank.create(login).await.unwrap();
+        }
+        assert_eq!(bank.counts().refused_deliveries, 0);
     })
     .await;
 }

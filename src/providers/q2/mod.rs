@@ -74,7 +74,8 @@
 //! 2020 that is no longer published, and may have changed: names of events ([`Q2Builder::event`]),
 //! paths ([`Q2Builder::path`]) and the body of a step ([`Q2Builder::step_encoder`]) can be replaced.
 //! How a one-time code is sent back, and what the method `prompt` looks like, is documented nowhere
-//! and assumed.
+//! and assumed. For a prompt the code service is asked as well. One that has nothing to say to it may
+//! wait: the event that follows a tap on the phone ends the wait.
 //!
 //! # What create_auth does
 //!
