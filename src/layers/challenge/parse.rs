@@ -64,6 +64,7 @@ impl<'a> Rest<'a> {
             self.end_element()?;
             return Some(challenge);
         }
+        self.take(is_space);
         let mut is_next = matches!(self.0.first(), None | Some(b','));
         self.skip_separators();
         while let Some(name) = self.param_name() {
@@ -268,6 +269,15 @@ mod tests {
         #[test]
         fn never_panics(value in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = Parsed::of(&value);
+        }
+    }
+
+    #[test]
+    fn a_tab_may_stand_behind_the_space_of_a_scheme_alone() {
+        for value in ["Basic \t,", "Basic \t", "Basic \t, Bearer"] {
+            let parsed = Parsed::of(value.as_bytes());
+            assert!(parsed.is_whole, "{value:?}");
+            assert_eq!(parsed.challenges[0].scheme, "Basic");
         }
     }
 }
