@@ -8,12 +8,13 @@
 //!
 //! It calls the path again and again, and prints the status of each call, or why it failed, until
 //! its standard input ends. The first process signs in; the others find its token, renew it in turn
-//! when it runs out or is refused, and may be killed at any time.
+//! when it runs out or is refused, and may be killed at any time. What goes to the Back Office for a
+//! token is printed as well: `exchange: /api/v2/refresh`, and `exchange: 200 OK` when it is answered.
 
 use std::{env, error::Error, process::ExitCode, time::Duration};
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
@@ -50,11 +51,24 @@ async fn run() -> Result<(), BoxError> {
         .build();
     let client = Client::builder(TokioExecutor::new()).build::<_, ReplayBody<Full<Bytes>>>(https);
 
-    let back_office = BackOffice::builder(client.clone(), base_url)
-        .credentials(env::var("SHARED_EMAIL")?, env::var("SHARED_PASSWORD")?)
-        // The vendor's limits are for each process here, and there may be many.
-        .refresh_limit(1000)
-        .build()?;
+    let told = ServiceBuilder::new()
+        .map_request(|request: Request<_>| {
+            println!("exchange: {}", request.uri().path());
+            request
+        })
+        .map_response(|response: Response<_>| {
+            println!("exchange: {}", response.status());
+            response
+        })
+        .service(client.clone());
+    let mut back_office = BackOffice::builder(told, base_url)
+        .credentials(env::var("SHARED_EMAIL")?, env::var("SHARED_PASSWORD")?);
+    // The vendor's limits are kept unless it allows this account more attempts a minute.
+    if let Ok(attempts) = env::var("SHARED_LIMIT") {
+        let attempts = attempts.parse()?;
+        back_office = back_office.sign_in_limit(attempts).refresh_limit(attempts);
+    }
+    let back_office = back_office.build()?;
     let key = back_office.store_key();
     let store = if place.contains("://") {
         let mut store = RedisStore::new(place)?;

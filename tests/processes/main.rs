@@ -9,13 +9,17 @@ mod worker;
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tower_reauth::{
     store::{StoreKey, TokenStore},
     stores::{FileStore, RedisStore},
-    testing::back_office::{Counts, Limits, Simulator},
+    testing::back_office::{Counts, Endpoint, Fault, Limits, Simulator},
 };
 
-use self::{server::RedisServer, worker::Worker};
+use self::{
+    server::RedisServer,
+    worker::{Exchange, Worker},
+};
 
 const EMAIL: &str = "foo@bar.com";
 const PASSWORD: &str = "Secret123";
@@ -23,9 +27,34 @@ const PROCESSES: usize = 8;
 const ROTATIONS: usize = 200;
 const KILLS: usize = 100;
 
+/// Where a process is killed. Each in turn, so that each is met as often.
+const POINTS: [Point; 5] = [
+    Point::Asking,
+    Point::Unprocessed,
+    Point::Unanswered,
+    Point::Answered,
+    Point::Anywhere,
+];
+
+#[derive(Clone, Copy)]
+enum Point {
+    /// The request for a token is about to be written.
+    Asking,
+    /// The server has the request, and has done nothing about it.
+    Unprocessed,
+    /// The server has issued a token, and has not answered.
+    Unanswered,
+    /// The answer is there, and is about to be saved.
+    Answered,
+    /// Any process, at any time of a renewal or after it.
+    Anywhere,
+}
+
 /// What a run came to.
 struct Ended {
     counts: Counts,
+    /// Processes that were killed while the server held the answer to their renewal.
+    killed_amid: usize,
     /// Lines of processes that told a call that did not end with 200.
     failed: Vec<String>,
     calls: usize,
@@ -70,14 +99,14 @@ async fn with_redis() {
 }
 
 fn nothing_is_lost(ended: &Ended) {
-    assert_eq!(ended.failed, [""; 0], "calls of survivors failed");
+    assert_eq!(ended.failed.first(), None, "a survivor's call failed");
     assert_eq!(ended.counts.reused_refresh_tokens, 0);
     assert_eq!(ended.counts.violations, 0);
-    // One renewal a rotation, and what those who were killed had begun.
+    assert_eq!(ended.killed_amid, KILLS * 2 / POINTS.len());
+    // One renewal a rotation, and those whose answer was lost: where it was held that is certain.
     let renewals = ended.counts.refreshes + ended.counts.sign_ins - 1;
-    assert!(renewals as usize >= ROTATIONS);
     assert!(
-        renewals as usize <= ROTATIONS + KILLS,
+        (ROTATIONS + ended.killed_amid..=ROTATIONS + KILLS).contains(&(renewals as usize)),
         "{renewals} renewals"
     );
     assert!(ended.calls > ROTATIONS);
@@ -92,31 +121,36 @@ async fn run(place: &str, store: &impl TokenStore, rotate: bool, lost_answer: &s
         .start()
         .await
         .unwrap();
-    let start = || Worker::start(&simulator.base_url(), place, lost_answer);
+    let (tell, mut exchanges) = mpsc::unbounded_channel();
+    let start = || Worker::start(&simulator.base_url(), place, lost_answer, tell.clone());
     let mut workers: Vec<Worker> = (0..PROCESSES).map(|_| start()).collect();
     let mut failed = Vec::new();
-    let mut calls = 0;
+    let (mut calls, mut killed_amid) = (0, 0);
     for worker in &mut workers {
         worker.wait_for_a_call().await;
     }
     let key = StoreKey::new("back-office", &simulator.base_url(), EMAIL);
     for rotation in 0..ROTATIONS {
-        let before = simulator.counts();
-        simulator.revoke_access_tokens();
+        while exchanges.try_recv().is_ok() {}
+        let kill = rotation / (ROTATIONS / KILLS);
         if rotation % (ROTATIONS / KILLS) == 0 {
-            // Somewhere between the first refusal and the use of the new token.
-            let exchanges = |counts: Counts| counts.refreshes + counts.sign_ins;
-            let mut patience = fastrand::u32(..200);
-            while exchanges(simulator.counts()) == exchanges(before) && patience > 0 {
-                patience -= 1;
-                tokio::task::yield_now().await;
+            let point = POINTS[kill % POINTS.len()];
+            let victim = renew_until(point, &simulator, &mut exchanges).await;
+            let victim = match victim {
+                Some(id) => workers.iter().position(|worker| worker.id() == id).unwrap(),
+                None => fastrand::usize(..PROCESSES),
+            };
+            let killed = workers.swap_remove(victim).kill();
+            if matches!(point, Point::Unprocessed | Point::Unanswered) {
+                killed_amid += 1;
             }
-            let victim = fastrand::usize(..PROCESSES);
-            let killed = std::mem::replace(&mut workers[victim], start()).kill();
             failed.extend(killed.failed);
             calls += killed.calls;
             let record = store.load(&key).await.expect("the store is readable");
             assert!(record.is_some(), "the record was lost");
+            workers.push(start());
+        } else {
+            simulator.revoke_access_tokens();
         }
         // All are well again before the next one.
         for worker in &mut workers {
@@ -130,9 +164,56 @@ async fn run(place: &str, store: &impl TokenStore, rotate: bool, lost_answer: &s
     }
     Ended {
         counts: simulator.counts(),
+        killed_amid,
         failed,
         calls,
     }
+}
+
+/// Has the token renewed, and returns which process is to be killed when `point` is reached; any of
+/// them if it is `None`.
+async fn renew_until(
+    point: Point,
+    simulator: &Simulator,
+    exchanges: &mut mpsc::UnboundedReceiver<Exchange>,
+) -> Option<u32> {
+    let before = simulator.counts();
+    match point {
+        Point::Unprocessed => simulator.inject(Endpoint::Refresh, Fault::Hang),
+        Point::Unanswered => simulator.inject(Endpoint::Refresh, Fault::HangAfterwards),
+        Point::Asking | Point::Answered | Point::Anywhere => {}
+    }
+    simulator.revoke_access_tokens();
+    if let Point::Anywhere = point {
+        for _ in 0..fastrand::u32(..400) {
+            tokio::task::yield_now().await;
+        }
+        return None;
+    }
+    let reaching = async {
+        let asking = exchanges.recv().await.unwrap();
+        assert!(!asking.is_answered);
+        match point {
+            Point::Unprocessed => {
+                while simulator.faults_left(Endpoint::Refresh) > 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Point::Unanswered => {
+                while simulator.counts().refreshes_ok == before.refreshes_ok {
+                    tokio::task::yield_now().await;
+                }
+            }
+            Point::Answered => {
+                let answered = exchanges.recv().await.unwrap();
+                assert!(answered.is_answered && answered.process == asking.process);
+            }
+            Point::Asking | Point::Anywhere => {}
+        }
+        asking.process
+    };
+    let reached = tokio::time::timeout(HUNG, reaching).await;
+    Some(reached.expect("nobody renews"))
 }
 
 /// How long a process may take for what takes milliseconds.

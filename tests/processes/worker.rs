@@ -9,7 +9,7 @@ use std::{
     thread::JoinHandle,
 };
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use crate::{EMAIL, HUNG, PASSWORD, example};
 
@@ -26,6 +26,12 @@ struct Told {
     called: Notify,
 }
 
+/// A process tells that it asks for a token, or that it is answered.
+pub(crate) struct Exchange {
+    pub(crate) process: u32,
+    pub(crate) is_answered: bool,
+}
+
 /// What a process told before it ended.
 pub(crate) struct Past {
     pub(crate) calls: usize,
@@ -33,17 +39,24 @@ pub(crate) struct Past {
 }
 
 impl Worker {
-    pub(crate) fn start(base_url: &str, place: &str, lost_answer: &str) -> Self {
+    pub(crate) fn start(
+        base_url: &str,
+        place: &str,
+        lost_answer: &str,
+        exchanges: mpsc::UnboundedSender<Exchange>,
+    ) -> Self {
         let mut process = Command::new(example::executable("shared", "examples/shared.rs"))
             .args([base_url, "/api/v2/accounts", place])
             .env("SHARED_EMAIL", EMAIL)
             .env("SHARED_PASSWORD", PASSWORD)
+            .env("SHARED_LIMIT", "1000")
             .env("SHARED_LOST_ANSWER", lost_answer)
             .env("SHARED_DEAD_AFTER_MS", "500")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        let id = process.id();
         let told = Arc::new(Told::default());
         let output = process.stdout.take().unwrap();
         let reader = std::thread::spawn({
@@ -51,6 +64,14 @@ impl Worker {
             move || {
                 use std::io::{BufRead, BufReader};
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    if let Some(what) = line.strip_prefix("exchange: ") {
+                        // Nobody listens any more when the test ends.
+                        let _ = exchanges.send(Exchange {
+                            process: id,
+                            is_answered: !what.starts_with('/'),
+                        });
+                        continue;
+                    }
                     if line != "200 OK" {
                         told.failed.lock().unwrap().push(line);
                     }
@@ -64,6 +85,10 @@ impl Worker {
             told,
             reader: Some(reader),
         }
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Waits until a call has ended that began after this.

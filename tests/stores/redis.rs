@@ -15,7 +15,7 @@ use tower_reauth::{
     stores::RedisStore,
 };
 
-use crate::server::{RedisServer, free_port};
+use crate::server::{RedisServer, free_port, program};
 
 fn key() -> StoreKey {
     StoreKey::new("test", "https://api.example.com", "foo@bar.com")
@@ -260,7 +260,7 @@ impl Sentinel {
              sentinel failover-timeout mymaster 1000\n"
         );
         std::fs::write(&settings, text).unwrap();
-        let process = std::process::Command::new("redis-server")
+        let process = std::process::Command::new(program())
             .arg(&settings)
             .arg("--sentinel")
             .stdout(std::process::Stdio::null())

@@ -1,6 +1,8 @@
-//! A real `redis-server` on a free port.
+//! A real `redis-server` on a free port, or what `REDIS_SERVER` names: `valkey-server`, say.
 
 use std::{
+    env,
+    ffi::OsString,
     io::{BufRead, BufReader},
     net::{TcpListener, TcpStream},
     path::Path,
@@ -23,17 +25,18 @@ impl RedisServer {
     }
 
     pub(crate) fn with(arguments: &[&str]) -> Option<Self> {
-        let is_there = Command::new("redis-server")
+        let program = program();
+        let is_there = Command::new(&program)
             .arg("--version")
             .stdout(Stdio::null())
             .status();
         if is_there.is_err() {
             assert!(
-                std::env::var_os("CI").is_none(),
-                "redis-server is missing, and CI must not leave these tests out"
+                env::var_os("CI").is_none(),
+                "{program:?} is missing, and CI must not leave these tests out"
             );
             eprintln!(
-                "LEFT OUT: redis-server is not installed (Debian: apt-get install redis-server)"
+                "LEFT OUT: {program:?} is not installed (Debian: apt-get install redis-server)"
             );
             return None;
         }
@@ -93,8 +96,13 @@ pub(crate) fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
+/// The server to start, as a master, a replica or a sentinel.
+pub(crate) fn program() -> OsString {
+    env::var_os("REDIS_SERVER").unwrap_or_else(|| "redis-server".into())
+}
+
 fn launch(port: u16, directory: &Path, arguments: &[String]) -> Child {
-    let mut process = Command::new("redis-server")
+    let mut process = Command::new(program())
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--save", "", "--dir"])
         .arg(directory)
@@ -105,7 +113,7 @@ fn launch(port: u16, directory: &Path, arguments: &[String]) -> Child {
         .unwrap();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let is_ready = lines.any(|line| line.unwrap().contains("eady to accept connections"));
-    assert!(is_ready, "redis-server did not start");
+    assert!(is_ready, "the server did not start");
     // What it says later is read, so that it does not stand still.
     std::thread::spawn(move || lines.for_each(drop));
     TcpStream::connect(("127.0.0.1", port)).unwrap();
