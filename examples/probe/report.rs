@@ -176,6 +176,8 @@ fn kind(kind: ErrorKind) -> &'static str {
     match kind {
         // The login of v1 is gone: another --api-version is needed.
         ErrorKind::Upgrade => ErrorKind::Config.as_str(),
+        // While calls run, only another process that shares the store can have signed out.
+        ErrorKind::Cleared => ErrorKind::Store.as_str(),
         other => other.as_str(),
     }
 }
