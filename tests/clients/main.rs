@@ -5,6 +5,7 @@ mod common;
 
 mod cancellation;
 mod connections;
+mod cuts;
 mod drops;
 mod goaway;
 mod kinds;

@@ -252,6 +252,7 @@ async fn answer(
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else {
         // The client has broken off.
+        kill.notify_one();
         return std::future::pending().await;
     };
     let (trailers, body) = (body.trailers().cloned(), body.to_bytes());
