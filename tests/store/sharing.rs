@@ -9,7 +9,7 @@ use tower_reauth::{
     Clock, Event, Renewed, Session, store::StoreLayer, stores::MemoryStore, testing::FakeClock,
 };
 
-use crate::support::{LIFE, ORIGIN, Server, access, key, settle};
+use crate::support::{Flaky, LIFE, ORIGIN, Server, access, key, settle};
 
 type Body = Full<bytes::Bytes>;
 
@@ -59,6 +59,30 @@ async fn of_ten_who_are_refused_with_one_token_one_renews() {
         (server.sign_ins(), server.refreshes(), server.reuses()),
         (1, 1, 0)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waited_for_the_lease_looks_again_though_nobody_told_of_a_change() {
+    let (server, store) = (Server::default(), Flaky::default());
+    let one = server.session(store.clone());
+    access(&one).await;
+    let _silent = store.notices();
+    let other = server.session(store.clone());
+    assert_eq!(access(&other).await, "a1");
+
+    let gate = server.close();
+    let renewing = tokio::spawn(async move { one.renew().await });
+    settle().await;
+    let waiting = tokio::spawn(async move {
+        other.renew().await.unwrap();
+        access(&other).await
+    });
+    settle().await;
+    server.open();
+    gate.add_permits(1);
+    renewing.await.unwrap().unwrap();
+    assert_eq!(waiting.await.unwrap(), "a2");
+    assert_eq!(server.log(), ["sign-in", "r1"]);
 }
 
 #[tokio::test(start_paused = true)]
