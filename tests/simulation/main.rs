@@ -13,6 +13,7 @@ mod callers;
 mod clock;
 mod net;
 mod server;
+mod soak;
 
 use std::{
     env,
