@@ -149,7 +149,13 @@ async fn live() -> Told {
 
 fn check(net: &Net, server: &Server, seen: &Seen) -> Told {
     let (told, log) = (seen.told(), server.log());
-    assert_eq!(log.most_at_once, 1, "two asked for a token at once");
+    // What was on its way when the session was cleared comes to its end beside the new sign-in.
+    let most = 1 + net.clears();
+    assert!(
+        log.most_at_once <= most,
+        "{} asked for a token at once",
+        log.most_at_once
+    );
     for (id, effects) in &log.effects {
         assert_eq!(*effects, 1, "call {id} had more than one effect");
     }

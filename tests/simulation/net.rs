@@ -5,7 +5,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -35,6 +35,7 @@ struct Shared {
     /// Counts up when all connections break.
     breaks: watch::Sender<u64>,
     lost_tokens: AtomicU64,
+    clears: AtomicUsize,
 }
 
 impl Default for Shared {
@@ -44,6 +45,7 @@ impl Default for Shared {
             is_parted: AtomicBool::new(false),
             breaks: watch::Sender::new(0),
             lost_tokens: AtomicU64::new(0),
+            clears: AtomicUsize::new(0),
         }
     }
 }
@@ -57,6 +59,11 @@ impl Net {
     /// How many answers with tokens have not arrived.
     pub(crate) fn lost_tokens(&self) -> u64 {
         self.shared.lost_tokens.load(Ordering::Relaxed)
+    }
+
+    /// How often the session was cleared.
+    pub(crate) fn clears(&self) -> usize {
+        self.shared.clears.load(Ordering::Relaxed)
     }
 
     /// A client to `server` over this network.
@@ -149,7 +156,10 @@ pub(crate) async fn trouble(net: Net, server: Server, clock: JumpyClock, session
             5 => clock.jump(fastrand::i64(-100_000_000..100_000_000)),
             6 => clock.jump(fastrand::i64(-30..30)),
             // Somebody signs out, or looks whether it works now.
-            _ if fastrand::bool() => session.clear(),
+            _ if fastrand::bool() => {
+                net.shared.clears.fetch_add(1, Ordering::Relaxed);
+                session.clear();
+            }
             _ => drop(session.renew().await),
         }
     }
