@@ -105,7 +105,7 @@ async fn one<B>(
 ) where
     B: http_body::Body<Data = Bytes, Error: std::fmt::Debug>,
 {
-    let request = Request::post("https://api.example.com/effects");
+    let request = Request::post("https://api.example.com/effects").header("x-call", id);
     let request = request.body(Full::new(Bytes::copy_from_slice(id.as_bytes())));
     match api.oneshot(request.unwrap()).await {
         Ok(response) => {

@@ -156,6 +156,7 @@ fn check(net: &Net, server: &Server, seen: &Seen) -> Told {
         "{} asked for a token at once",
         log.most_at_once
     );
+    assert!(net.most_sends() <= 2, "a call was sent oftener than twice");
     for (id, effects) in &log.effects {
         assert_eq!(*effects, 1, "call {id} had more than one effect");
     }

@@ -1,17 +1,18 @@
 //! What is between them, and goes wrong.
 
 use std::{
+    collections::HashMap,
     future::pending,
     io,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use tokio::{sync::watch, time::sleep};
 use tower::{BoxError, service_fn, util::BoxCloneSyncService};
@@ -36,6 +37,8 @@ struct Shared {
     breaks: watch::Sender<u64>,
     lost_tokens: AtomicU64,
     clears: AtomicUsize,
+    /// How often each call was sent.
+    sends: Mutex<HashMap<HeaderValue, usize>>,
 }
 
 impl Default for Shared {
@@ -46,6 +49,7 @@ impl Default for Shared {
             breaks: watch::Sender::new(0),
             lost_tokens: AtomicU64::new(0),
             clears: AtomicUsize::new(0),
+            sends: Mutex::default(),
         }
     }
 }
@@ -64,6 +68,12 @@ impl Net {
     /// How often the session was cleared.
     pub(crate) fn clears(&self) -> usize {
         self.shared.clears.load(Ordering::Relaxed)
+    }
+
+    /// How often the call was sent that was sent most often.
+    pub(crate) fn most_sends(&self) -> usize {
+        let sends = self.shared.sends.lock().unwrap();
+        sends.values().copied().max().unwrap_or_default()
     }
 
     /// A client to `server` over this network.
@@ -87,6 +97,10 @@ impl Net {
         request: Request<Body>,
     ) -> Result<Response<Full<Bytes>>, BoxError> {
         let is_token = request.uri().path() == "/token";
+        if let Some(call) = request.headers().get("x-call") {
+            let mut sends = self.shared.sends.lock().unwrap();
+            *sends.entry(call.clone()).or_default() += 1;
+        }
         let asking = is_token.then(|| server.asking());
         sleep(Duration::from_millis(fastrand::u64(1..20))).await;
         if self.shared.is_parted.load(Ordering::Relaxed) {
