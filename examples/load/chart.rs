@@ -63,10 +63,15 @@ pub(crate) fn draw(
         chart.draw_series([PathElement::new([(at, 0.0), (at, top)], color.mix(0.5))])?;
     }
     for ((figures, columns), color) in all.iter().zip(&columns).zip(COLORS.iter().cycle()) {
-        let medians = columns.iter().map(|column| (column.at, column.p50));
         let color = *color;
+        // No line over the turns of others.
+        let turns = columns.chunk_by(|one, next| next.at - one.at < 2.0 * COLUMN);
+        let line = |turn: &[Column]| {
+            let medians: Vec<_> = turn.iter().map(|column| (column.at, column.p50)).collect();
+            PathElement::new(medians, color)
+        };
         chart
-            .draw_series(LineSeries::new(medians, color))?
+            .draw_series(turns.map(line))?
             .label(figures.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], color));
         let dot = |place| Circle::new(place, 2, color.mix(0.6).filled());
