@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use tower::{Service, service_fn};
-use tower_reauth::{BoxError, Error, Session, replay::ReplayBody};
+use tower_reauth::{BoxError, Error, Session, providers::q2::Q2, replay::ReplayBody};
 
 /// What must never be in an error, whatever a server says.
 pub const PASSWORD: &str = "p4ssw0rd-Zx9-of-the-user";
@@ -120,6 +120,17 @@ impl Calls {
     pub fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
     }
+}
+
+/// A client of Q2 whose API is asked for nothing.
+pub fn q2() -> Q2 {
+    let server = Answer::of(b"\0")
+        .expect("an answer")
+        .server(&Calls::default());
+    Q2::builder(server, "https://api.example.com/v1")
+        .api_key("key-of-the-partner")
+        .build()
+        .expect("the settings are right")
 }
 
 /// Signs `session` in: a token is one that can be sent, and an error shows no secret.

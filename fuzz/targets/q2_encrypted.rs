@@ -13,19 +13,13 @@ use http::{Request, header};
 use http_body_util::Full;
 use libfuzzer_sys::fuzz_target;
 use tower::ServiceExt;
-use tower_reauth::providers::q2::{Q2, Webhook, webhook::DecryptionKey};
-use tower_reauth_fuzz::{Answer, Calls, block_on};
+use tower_reauth::providers::q2::{Webhook, webhook::DecryptionKey};
+use tower_reauth_fuzz::{block_on, q2};
 
 fn webhook() -> &'static Webhook {
     static WEBHOOK: OnceLock<Webhook> = OnceLock::new();
     WEBHOOK.get_or_init(|| {
-        let server = Answer::of(b"\0")
-            .expect("an answer")
-            .server(&Calls::default());
-        let q2 = Q2::builder(server, "https://api.example.com/v1")
-            .api_key("key-of-the-partner")
-            .build()
-            .expect("the settings are right");
+        let q2 = q2();
         let pair = KeyPair::generate(KeySize::Rsa2048).expect("a key");
         let der = pair.as_der().expect("a key in DER");
         let text = BASE64_STANDARD.encode(der.as_ref());

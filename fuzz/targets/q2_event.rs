@@ -6,17 +6,11 @@ use http::Request;
 use http_body_util::Full;
 use libfuzzer_sys::fuzz_target;
 use tower::ServiceExt;
-use tower_reauth::providers::q2::{Event, Q2};
-use tower_reauth_fuzz::{Answer, Calls, block_on};
+use tower_reauth::providers::q2::Event;
+use tower_reauth_fuzz::{block_on, q2};
 
 fuzz_target!(|data: &[u8]| {
-    let server = Answer::of(b"\0")
-        .expect("an answer")
-        .server(&Calls::default());
-    let q2 = Q2::builder(server, "https://api.example.com/v1")
-        .api_key("key-of-the-partner")
-        .build()
-        .expect("the settings are right");
+    let q2 = q2();
     let event = Event::from_json(data.to_vec());
     if let Some(event) = &event {
         // Nobody waits for it, so it may come again or not.

@@ -8,8 +8,8 @@ use http::{HeaderValue, Request};
 use http_body_util::Full;
 use libfuzzer_sys::fuzz_target;
 use tower::ServiceExt;
-use tower_reauth::providers::q2::{Q2, Webhook};
-use tower_reauth_fuzz::{Answer, Calls, block_on};
+use tower_reauth::providers::q2::Webhook;
+use tower_reauth_fuzz::{block_on, q2};
 
 /// An RSA key of RFC 7520, section 3.3: its other half is not here.
 const KEYS: &str = include_str!("../seeds/q2_keys/rfc7520.json");
@@ -17,13 +17,7 @@ const KEYS: &str = include_str!("../seeds/q2_keys/rfc7520.json");
 fn webhook() -> &'static Webhook {
     static WEBHOOK: OnceLock<Webhook> = OnceLock::new();
     WEBHOOK.get_or_init(|| {
-        let server = Answer::of(b"\0")
-            .expect("an answer")
-            .server(&Calls::default());
-        let q2 = Q2::builder(server, "https://api.example.com/v1")
-            .api_key("key-of-the-partner")
-            .build()
-            .expect("the settings are right");
+        let q2 = q2();
         let webhook = q2.webhook().public_keys(KEYS).build();
         webhook.expect("the settings are right")
     })
