@@ -1,0 +1,11 @@
+//! One promise a file, with the twins that break it.
+
+mod callers;
+mod cleared;
+mod deadlines;
+mod failures;
+mod readers;
+mod refusals;
+mod runtimes;
+mod stores;
+mod world;
