@@ -4,7 +4,10 @@
 //!
 //! Futures are polled each virtual millisecond, whether they were woken or not.
 
+mod calls;
 mod layers;
+mod polls;
+mod provider_layers;
 mod providers;
 mod services;
 mod sweep;

@@ -28,7 +28,8 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the request. A sign-in that it waited for goes on.
+    /// Dropping it drops the request; before its first poll nothing of that is sent. A sign-in that it
+    /// waited for goes on, and has begun with the call already.
     pub struct ResponseFuture<S, ReqBody>
     where
         S: Service<Request<ReqBody>>,
