@@ -121,8 +121,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn nobody_is_asked_while_another_has_not_been_let_go_of() {
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_asked_while_another_has_not_been_let_go_of() {
         let asked = Arc::new(AtomicUsize::new(0));
         let codes = service_fn({
             let asked = Arc::clone(&asked);
@@ -137,7 +137,7 @@ mod tests {
             code_ttl: None,
             history: Arc::default(),
             on_the_way: Arc::default(),
-            clock: Arc::new(crate::testing::FakeClock::new()),
+            clock: Arc::new(crate::SystemClock::new()),
             asking: tokio::sync::Mutex::default(),
         };
         let renewal = || Renewal::new(crate::Reason::Missing);
