@@ -1,9 +1,11 @@
-//! A file that somebody else has written, plain or encrypted.
+//! A file that somebody else has written, plain or encrypted: it is read or set aside, and saving
+//! heals it.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use tower_reauth::{
-    store::{StoreKey, TokenStore},
+    Token,
+    store::{Record, Saved, StoreKey, TokenStore},
     stores::{Corrupt, FileKey, FileStore},
 };
 use tower_reauth_fuzz::block_on;
@@ -20,10 +22,24 @@ fuzz_target!(|data: &[u8]| {
         if encrypted {
             store = store.encrypted(FileKey::new([7; 32]));
         }
-        let _ = block_on(store.load(&key));
-        // What is damaged is set aside, and then there is nothing.
+        let is_read = block_on(store.load(&key)).is_ok();
+        // What is damaged is set aside, and then there is nothing. What is newer than we are stays.
         let store = store.on_corrupt(Corrupt::SetAside);
-        let _ = block_on(store.load(&key));
+        let loaded = block_on(store.load(&key));
+        assert!(loaded.is_ok() || !is_read);
+        let Ok(loaded) = loaded else {
+            continue;
+        };
+        let version = loaded.map_or(0, |record| record.version());
+        let Some(version) = version.checked_add(1) else {
+            continue;
+        };
+        let token = Token::new("t").expect("visible ASCII");
+        let record = Record::new(version, Some(token), None, 0);
+        let saved = block_on(store.save(&key, &record));
+        assert_eq!(saved.ok(), Some(Saved::Done));
+        let loaded = block_on(store.load(&key)).ok().flatten();
+        assert_eq!(loaded.map(|record| record.version()), Some(version));
     }
     if let Some(folder) = path.parent() {
         for entry in std::fs::read_dir(folder).expect("the directory").flatten() {
