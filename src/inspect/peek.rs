@@ -69,8 +69,8 @@ impl<R: Body, U> Peek<R, U> {
     }
 
     /// Returns what says when enough was read, with what it has found out.
-    pub(crate) fn until_mut(self: Pin<&mut Self>) -> Pin<&mut U> {
-        self.project().until
+    pub(crate) fn until_mut(&mut self) -> &mut U {
+        &mut self.until
     }
 }
 

@@ -28,6 +28,7 @@
 
 pub mod bearer;
 mod challenge;
+mod copies;
 pub(crate) mod headers;
 pub mod mfa;
 pub mod normalize;

@@ -49,7 +49,7 @@ pub(crate) struct Entry<C> {
     pub(crate) generation: u64,
     /// When it was asked for, on the monotonic clock; `None` if it was set by hand.
     pub(crate) asked_at: Option<Duration>,
-    phase: AtomicU8,
+    pub(crate) mark: Arc<Mark>,
     pub(super) life: Option<Life>,
     pub(super) due: Mutex<Due>,
     /// Wakes the schedule when `due` has changed.
@@ -79,6 +79,10 @@ pub(super) enum Due {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Phase(u8);
 
+/// The flags of one credential. Its copies in the threads look here too, and never at the cell.
+#[derive(Debug)]
+pub(crate) struct Mark(AtomicU8);
+
 // === impl Phase ===
 
 impl Phase {
@@ -90,9 +94,33 @@ impl Phase {
     pub(crate) const DEAD: Self = Self(4);
     /// The server refused it, and it is being renewed.
     pub(crate) const REFUSED: Self = Self(8);
+    /// It is not in the cell any more. Set before whoever took it out says so.
+    pub(crate) const REPLACED: Self = Self(16);
 
     pub(crate) fn has(self, flag: Self) -> bool {
         self.0 & flag.0 != 0
+    }
+}
+
+// === impl Mark ===
+
+impl Mark {
+    /// Returns the flags. Relaxed will do: they are hints about the credential that they stand
+    /// beside, and whoever acts on one looks again under the lock.
+    #[inline]
+    fn phase(&self) -> Phase {
+        Phase(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Whether there is nothing to do but use it: the one check of the request path.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.phase().0 == 0
+    }
+
+    /// Whether it is in the cell no more.
+    pub(crate) fn is_replaced(&self) -> bool {
+        self.phase().has(Phase::REPLACED)
     }
 }
 
@@ -140,7 +168,7 @@ impl<C> Entry<C> {
             replaced,
             generation,
             asked_at,
-            phase: AtomicU8::new(phase.0),
+            mark: Arc::new(Mark(AtomicU8::new(phase.0))),
             life,
             due: Mutex::new(Due::AtRefreshAfter),
             changed: Arc::new(Notify::new()),
@@ -148,24 +176,22 @@ impl<C> Entry<C> {
         }
     }
 
-    /// Returns the flags. Relaxed will do: they are hints about the credential that they stand
-    /// beside, and whoever acts on one looks again under the lock.
     pub(crate) fn phase(&self) -> Phase {
-        Phase(self.phase.load(Ordering::Relaxed))
+        self.mark.phase()
     }
 
-    /// Whether there is nothing to do but use it: the one check of the request path.
+    /// Whether there is nothing to do but use it.
     pub(crate) fn is_plain(&self) -> bool {
-        self.phase().0 == 0
+        self.mark.is_plain()
     }
 
     pub(super) fn set(&self, flag: Phase) {
-        self.phase.fetch_or(flag.0, Ordering::Relaxed);
+        self.mark.0.fetch_or(flag.0, Ordering::Relaxed);
     }
 
     /// Takes the flag away; whether it was there. Of many who call it one gets `true`.
     pub(super) fn take(&self, flag: Phase) -> bool {
-        Phase(self.phase.fetch_and(!flag.0, Ordering::Relaxed)).has(flag)
+        Phase(self.mark.0.fetch_and(!flag.0, Ordering::Relaxed)).has(flag)
     }
 
     /// Whether it is past never-use-after, by the flag or by the clocks themselves.
@@ -205,6 +231,8 @@ impl<C> Entry<C> {
 
 impl<C> Drop for Entry<C> {
     fn drop(&mut self) {
+        // Its copies go with the next send of their threads.
+        self.set(Phase::REPLACED);
         let schedule = self
             .schedule
             .get_mut()

@@ -20,7 +20,7 @@ mod usable;
 
 pub(crate) use self::{
     ask::{Ticket, no_runtime},
-    cell::{Credential, Entry, LEAST_LIFETIME},
+    cell::{Credential, Entry, LEAST_LIFETIME, Mark},
     renewal::SignInTraffic,
     renewer::{Renewer, Settings, Source, WeakRenewer},
     usable::Usable,

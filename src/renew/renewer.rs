@@ -16,7 +16,7 @@ use tokio::sync::{broadcast, oneshot};
 use super::{
     Event, Reason, Renewal, Renewed,
     ask::Flying,
-    cell::{Credential, Entry, Life},
+    cell::{Credential, Entry, Life, Phase},
     flight::Outcome,
     schedule,
     state::{Failure, State},
@@ -70,7 +70,7 @@ pub(super) struct Shared<C> {
     pub(super) current: ArcSwapOption<Entry<C>>,
     /// The newest generation in the cell, or an older one for a moment. While there is none: the
     /// one that comes next.
-    pub(super) newest: Arc<AtomicU64>,
+    newest: AtomicU64,
     /// The newest generation that the server is known to have accepted.
     pub(super) proven: AtomicU64,
     /// For everything but the plain use of a good credential. Nothing of the user's runs under it:
@@ -93,7 +93,7 @@ impl<C: Credential> Renewer<C> {
             shared: Arc::new(Shared {
                 id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
                 current: ArcSwapOption::empty(),
-                newest: Arc::new(AtomicU64::new(1)),
+                newest: AtomicU64::new(1),
                 proven: AtomicU64::new(0),
                 state: Mutex::new(State::new()),
                 telling: Mutex::new(()),
@@ -129,8 +129,8 @@ impl<C: Credential> Renewer<C> {
 
     /// Returns the newest generation: whoever loads the cell afterwards finds this one, a newer,
     /// or none.
-    pub(crate) fn newest(&self) -> &Arc<AtomicU64> {
-        &self.shared.newest
+    pub(crate) fn newest(&self) -> u64 {
+        self.shared.newest.load(Ordering::Acquire)
     }
 
     /// Notes that the server accepted `generation`.
@@ -217,8 +217,7 @@ impl<C: Credential> Renewer<C> {
         state.reset();
         state.epoch += 1;
         state.floor = state.last;
-        let entry = self.shared.current.swap(None);
-        self.shared.newest.store(state.last + 1, Ordering::Release);
+        let entry = self.take_out(&state);
         let flight = state.flight.take();
         let late = flight.as_ref().map(|flight| flight.want_late());
         state.untold.push_back(Event::Cleared);
@@ -248,8 +247,7 @@ impl<C: Credential> Renewer<C> {
         let Some(refused) = current.filter(|entry| entry.generation == generation) else {
             return;
         };
-        self.shared.current.store(None);
-        self.shared.newest.store(state.last + 1, Ordering::Release);
+        drop(self.take_out(&state));
         let proven = self.shared.proven.load(Ordering::Relaxed);
         if let Some((error, until)) = pause(&refused, proven) {
             state.untold.push_back(Event::Failed {
@@ -314,13 +312,27 @@ impl<C: Credential> Renewer<C> {
     ) -> Arc<Entry<C>> {
         state.last += 1;
         let shared = &self.shared;
-        let replaced = self.load().as_ref().map(|entry| entry.credential.clone());
-        let entry = Entry::new(credential, replaced, state.last, asked_at, life);
+        let replaced = self.shared.current.load_full();
+        let before = replaced.as_ref().map(|entry| entry.credential.clone());
+        let entry = Entry::new(credential, before, state.last, asked_at, life);
         let entry = Arc::new(entry);
         schedule::start(&entry, &shared.clock);
         shared.current.store(Some(Arc::clone(&entry)));
+        if let Some(replaced) = replaced {
+            replaced.set(Phase::REPLACED);
+        }
         // After the cell, so that what is read here is there.
         shared.newest.store(state.last, Ordering::Release);
+        entry
+    }
+
+    /// Empties the cell.
+    fn take_out(&self, state: &State<C>) -> Option<Arc<Entry<C>>> {
+        let entry = self.shared.current.swap(None);
+        if let Some(entry) = &entry {
+            entry.set(Phase::REPLACED);
+        }
+        self.shared.newest.store(state.last + 1, Ordering::Release);
         entry
     }
 
@@ -367,8 +379,10 @@ impl<C: Credential> Renewer<C> {
 
 impl<C> Drop for Shared<C> {
     fn drop(&mut self) {
-        // No generation is the newest any more.
-        self.newest.store(u64::MAX, Ordering::Relaxed);
+        // Somebody may still hold it, but copies of it are not used any more.
+        if let Some(entry) = self.current.load().as_ref() {
+            entry.set(Phase::REPLACED);
+        }
     }
 }
 
@@ -458,7 +472,7 @@ mod tests {
         });
         assert!(renewer.load().is_none());
         // Copies of it are dropped with the next send.
-        assert_eq!(renewer.newest().load(Ordering::Relaxed), 3);
+        assert_eq!(renewer.newest(), 3);
         assert!(renewer.lock().failure.is_none());
     }
 

@@ -269,11 +269,13 @@ impl Session {
     }
 
     /// Headers that no request of ours carries any more, unless the token is placed there.
+    #[inline]
     pub(crate) fn retired_headers(&self) -> &[HeaderName] {
         &self.inner.retired
     }
 
     /// Whether a request with these headers goes without the token.
+    #[inline]
     pub(crate) fn is_anonymous(&self, headers: &HeaderMap) -> bool {
         let mut names = self.inner.anonymous.iter();
         names.any(|name| headers.contains_key(name))

@@ -208,7 +208,7 @@ fn sensitive(token: &str, scheme: Option<&str>) -> HeaderValue {
 }
 
 /// Makes a header value of a copy of `text`, which has no control characters.
-pub(super) fn sensitive_value(text: &[u8]) -> HeaderValue {
+pub(crate) fn sensitive_value(text: &[u8]) -> HeaderValue {
     let bytes: Bytes = wiped_bytes(Zeroizing::new(text.to_vec()));
     let mut value = HeaderValue::from_maybe_shared(bytes)
         .expect("text without control characters is a valid header value");

@@ -5,18 +5,17 @@
 //! indexes them. Copies that other crates make (hyper's write buffer, the kernel) are not wiped.
 
 mod code;
-pub(crate) mod copies;
 mod credential;
 mod placement;
 mod wiped;
 
 #[cfg(any(feature = "back-office", feature = "glue", feature = "oauth2"))]
 pub(crate) use self::credential::check_refresh_token;
-pub(crate) use self::wiped::wiped_bytes;
 pub use self::{
     code::{Code, CodeRequest},
     credential::{InvalidToken, Token},
     placement::Placement,
 };
+pub(crate) use self::{credential::sensitive_value, wiped::wiped_bytes};
 
 pub use secrecy::{ExposeSecret, SecretString};

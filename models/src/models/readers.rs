@@ -1,7 +1,5 @@
 //! Whoever has seen a token sees no older one afterwards.
 
-use std::sync::atomic::Ordering;
-
 use tokio::spawn;
 
 use super::world::{Calls, built, finds, holds, refuse, session, token};
@@ -22,7 +20,7 @@ async fn looks_while_it_is_renewed() {
         spawn(async move {
             let mut seen = 0;
             for _ in 0..3 {
-                let newest = session.renewer().newest().load(Ordering::Acquire);
+                let newest = session.renewer().newest();
                 let entry = session.renewer().load().clone().expect("a token");
                 assert!(entry.generation >= newest, "announced and not there");
                 assert!(entry.generation >= seen, "an older one");

@@ -70,6 +70,7 @@ impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
+    #[inline]
     pub(super) fn sending(future: S::Future, signed: Option<Signature>) -> Self {
         Self {
             state: State::Sending { future, signed },
@@ -102,14 +103,49 @@ where
 {
     type Output = Result<Response<ResBody>, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
+        // Most often there is nothing to wait for but the response.
+        if !matches!(*state, State::Sending { .. }) {
+            match state.as_mut().poll_sent(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        let StateProj::Sending { future, signed } = state.project() else {
+            unreachable!("it was sent");
+        };
+        match future.poll(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Ok(mut response)) => {
+                if response.status().is_client_error()
+                    && let Some(signed) = signed
+                {
+                    note(&mut response, *signed);
+                }
+                Poll::Ready(Ok(response))
+            }
+        }
+    }
+}
+
+impl<S, ReqBody, ResBody> State<S, ReqBody, S::Future>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    S::Error: Into<BoxError>,
+{
+    /// Waits until the request is sent.
+    #[inline(never)]
+    fn poll_sent(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         loop {
-            match state.as_mut().project() {
+            match self.as_mut().project() {
                 StateProj::Waiting { wait, parts } => {
                     ready!(wait.as_mut().poll(cx))?;
                     let parts = parts.take();
-                    state.set(State::Readying { parts });
+                    self.set(State::Readying { parts });
                 }
                 StateProj::Readying { parts } => {
                     let (_, inner, _) = &mut **parts.as_mut().expect("polled after it was ready");
@@ -124,7 +160,7 @@ where
                         Usable::Now(entry) => {
                             let signed = sign(&mut request, &session, &entry);
                             let future = inner.call(request);
-                            state.set(State::Sending {
+                            self.set(State::Sending {
                                 future,
                                 signed: Some(signed),
                             });
@@ -136,23 +172,11 @@ where
                             drop(inner);
                             let wait = Box::pin(session.renewer().clone().wait(waiting));
                             let parts = Some(Box::new((session, unready, request)));
-                            state.set(State::Waiting { wait, parts });
+                            self.set(State::Waiting { wait, parts });
                         }
                     }
                 }
-                // Each arm moves the response once, which is most of what this costs.
-                StateProj::Sending { future, signed } => match future.poll(cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
-                    Poll::Ready(Ok(mut response)) => {
-                        if let Some(signed) = signed
-                            && response.status().is_client_error()
-                        {
-                            note(&mut response, *signed);
-                        }
-                        return Poll::Ready(Ok(response));
-                    }
-                },
+                StateProj::Sending { .. } => return Poll::Ready(Ok(())),
                 StateProj::Failed { error } => {
                     let error = error.take().expect("polled after it was ready");
                     return Poll::Ready(Err(error.into()));
@@ -163,6 +187,7 @@ where
 }
 
 /// Notes in a refusal which token it refuses, and what else is wrong if it says so.
+#[inline(never)]
 fn note<B>(response: &mut Response<B>, signed: Signature) {
     let reason = challenge::reason(response.status(), response.headers());
     let status = response.status();

@@ -10,10 +10,9 @@ use tower_service::Service;
 use super::{OneShot, ResponseFuture, Signature};
 use crate::{
     BoxError, Error, ErrorKind, Session, Token,
-    layers::headers,
+    layers::{copies, headers},
     origin::Destination,
     renew::{Entry, SignInTraffic, Usable},
-    token::copies,
 };
 
 /// Middleware that attaches the session's token to each request.
@@ -39,7 +38,68 @@ impl<S> Bearer<S> {
     }
 }
 
+impl<S> Bearer<S> {
+    /// Signs a request to one of our origins, if that takes no more than this thread's copy of the
+    /// token.
+    #[inline]
+    fn sign_at_once<B>(&self, request: &mut Request<B>) -> Option<Signature> {
+        let session = &self.session;
+        let is_plain = session.origins().check(request.uri()) == Destination::Ours
+            && !session.is_anonymous(request.headers())
+            && request.extensions().get::<SignInTraffic>().is_none()
+            && request.extensions().get::<OneShot>().is_none();
+        if !is_plain {
+            return None;
+        }
+        take_out_retired(request.headers_mut(), session);
+        let renewer = session.renewer().id();
+        let generation = copies::insert_plain(request.headers_mut(), renewer)?;
+        Some(Signature {
+            session: renewer,
+            generation,
+        })
+    }
+}
+
 impl<S: Clone> Bearer<S> {
+    #[inline(never)]
+    fn call_otherwise<B, ResBody>(&mut self, mut request: Request<B>) -> ResponseFuture<S, B>
+    where
+        S: Service<Request<B>, Response = Response<ResBody>>,
+        S::Error: Into<BoxError>,
+    {
+        match self.session.origins().check(request.uri()) {
+            Destination::Ours if !self.session.is_anonymous(request.headers()) => {}
+            Destination::Ours | Destination::Foreign => {
+                take_out(request.headers_mut(), &self.session);
+                return ResponseFuture::sending(self.inner.call(request), None);
+            }
+            Destination::Unknown => {
+                drop(self.give_back());
+                return ResponseFuture::failed(no_authority());
+            }
+        }
+        if request.extensions().get::<SignInTraffic>().is_some() {
+            drop(self.give_back());
+            return ResponseFuture::failed(guarded_sign_in());
+        }
+        let one_shot = request.extensions().get::<OneShot>().is_some();
+        match self.session.usable(one_shot) {
+            Usable::Now(entry) => {
+                let signed = sign(&mut request, &self.session, &entry);
+                ResponseFuture::sending(self.inner.call(request), Some(signed))
+            }
+            Usable::Failed(error) => {
+                drop(self.give_back());
+                ResponseFuture::failed(error)
+            }
+            waiting @ Usable::Wait(_) => {
+                let wait = Box::pin(self.session.renewer().clone().wait(waiting));
+                ResponseFuture::waiting(wait, self.session.clone(), self.give_back(), request)
+            }
+        }
+    }
+
     /// Gives the readied service back, with the permit or the place it may hold, and returns one
     /// that is not ready.
     fn give_back(&mut self) -> S {
@@ -58,52 +118,16 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S, ReqBody>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        match self.session.origins().check(request.uri()) {
-            Destination::Ours if !self.session.is_anonymous(request.headers()) => {}
-            Destination::Ours | Destination::Foreign => {
-                take_out(request.headers_mut(), &self.session);
-                return ResponseFuture::sending(self.inner.call(request), None);
-            }
-            Destination::Unknown => {
-                drop(self.give_back());
-                return ResponseFuture::failed(no_authority());
-            }
-        }
-        if request.extensions().get::<SignInTraffic>().is_some() {
-            drop(self.give_back());
-            return ResponseFuture::failed(guarded_sign_in());
-        }
-
-        let one_shot = request.extensions().get::<OneShot>().is_some();
-        let current = self.session.renewer().load();
-        if let Some(entry) = current
-            .as_ref()
-            .filter(|entry| !one_shot && entry.is_plain())
-        {
-            let signed = sign(&mut request, &self.session, entry);
-            drop(current);
-            return ResponseFuture::sending(self.inner.call(request), Some(signed));
-        }
-        drop(current);
-
-        match self.session.usable(one_shot) {
-            Usable::Now(entry) => {
-                let signed = sign(&mut request, &self.session, &entry);
-                ResponseFuture::sending(self.inner.call(request), Some(signed))
-            }
-            Usable::Failed(error) => {
-                drop(self.give_back());
-                ResponseFuture::failed(error)
-            }
-            waiting @ Usable::Wait(_) => {
-                let wait = Box::pin(self.session.renewer().clone().wait(waiting));
-                ResponseFuture::waiting(wait, self.session.clone(), self.give_back(), request)
-            }
+        match self.sign_at_once(&mut request) {
+            Some(signed) => ResponseFuture::sending(self.inner.call(request), Some(signed)),
+            None => self.call_otherwise(request),
         }
     }
 }
@@ -124,16 +148,20 @@ pub(super) fn sign<B>(
     session: &Session,
     entry: &Arc<Entry<Token>>,
 ) -> Signature {
-    let renewer = session.renewer();
-    for name in session.retired_headers() {
-        request.headers_mut().remove(name);
-    }
+    let renewer = session.renewer().id();
+    take_out_retired(request.headers_mut(), session);
     let (name, value) = entry.credential.header();
-    let value = copies::of_this_thread(renewer.newest(), entry.generation, value);
-    request.headers_mut().insert(name, value);
+    copies::insert(request.headers_mut(), renewer, entry, name, value);
     Signature {
-        session: renewer.id(),
+        session: renewer,
         generation: entry.generation,
+    }
+}
+
+#[inline]
+fn take_out_retired(map: &mut HeaderMap, session: &Session) {
+    for name in session.retired_headers() {
+        map.remove(name);
     }
 }
 

@@ -11,12 +11,12 @@ use super::{
 use crate::{
     Code, Error, ErrorKind,
     layers::{
+        copies,
         headers::take_out,
         recover::{BoxFuture, Challenge, Outcome, Prepared, Recovery},
     },
     origin::Destination,
     renew::{Entry, SignInTraffic, Ticket},
-    token::copies,
 };
 
 /// [`Recovery`] from a challenge that asks for a code.
@@ -187,8 +187,8 @@ impl MfaAttempt {
             return false;
         }
         let code = entry.credential.header_value();
-        let value = copies::of_this_thread(inner.renewer.newest(), entry.generation, code);
-        request.headers.insert(&inner.header, value);
+        let renewer = inner.renewer.id();
+        copies::insert(&mut request.headers, renewer, entry, &inner.header, code);
         self.carried = Some(entry.generation);
         self.sent = Some(sent);
         true

@@ -50,7 +50,6 @@ pin_project! {
         },
         // Waiting for as much of the body as the verdict takes.
         Reading {
-            #[pin]
             peek: Peek<ResBody, Judge<R>>,
             head: Option<response::Parts>,
         },
@@ -78,37 +77,41 @@ where
 {
     type Output = Result<Response<PeekBody<ResBody>>, BoxError>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        loop {
-            match this.state.as_mut().project() {
-                StateProj::Sending { future, reader } => {
-                    let response = ready!(future.poll(cx)).map_err(Into::into)?;
-                    let reader = reader.take().filter(|_| can_have_body(response.status()));
-                    let Some(mut reader) = reader else {
-                        return Poll::Ready(Ok(response.map(PeekBody::new)));
-                    };
-                    let (head, body) = response.into_parts();
-                    let ruling = match reader.head(&head) {
-                        Verdict::More => {
-                            let judge = Judge::new(reader, this.settings.max_peek);
-                            let peek = Peek::until(body, judge);
+        match this.state.as_mut().project() {
+            StateProj::Sending { future, reader } => {
+                let response = ready!(future.poll(cx)).map_err(Into::into)?;
+                let reader = reader.take().filter(|_| can_have_body(response.status()));
+                let Some(mut reader) = reader else {
+                    return Poll::Ready(Ok(response.map(PeekBody::new)));
+                };
+                let (head, body) = response.into_parts();
+                let ruling = match reader.head(&head) {
+                    Verdict::More => {
+                        let judge = Judge::new(reader, this.settings.max_peek);
+                        let mut peek = Peek::until(body, judge);
+                        // Often what it takes has come with the head, and then nothing is stored.
+                        let Poll::Ready(body) = Pin::new(&mut peek).poll(cx) else {
                             let head = Some(head);
                             this.state.set(State::Reading { peek, head });
-                            continue;
-                        }
-                        Verdict::Pass => None,
-                        Verdict::Fail(failure) => Some(failure),
-                    };
-                    let body = PeekBody::new(body);
-                    return Poll::Ready(handed_on(head, body, ruling, this.settings));
-                }
-                StateProj::Reading { mut peek, head } => {
-                    let body = ready!(peek.as_mut().poll(cx));
-                    let ruling: Ruling<_> = peek.until_mut().ruling(&body);
-                    let head = head.take().expect("polled after it was ready");
-                    return Poll::Ready(handed_on(head, body, ruling, this.settings));
-                }
+                            return Poll::Pending;
+                        };
+                        let ruling = peek.until_mut().ruling(&body);
+                        return Poll::Ready(handed_on(head, body, ruling, this.settings));
+                    }
+                    Verdict::Pass => None,
+                    Verdict::Fail(failure) => Some(failure),
+                };
+                let body = PeekBody::new(body);
+                Poll::Ready(handed_on(head, body, ruling, this.settings))
+            }
+            StateProj::Reading { peek, head } => {
+                let body = ready!(Pin::new(&mut *peek).poll(cx));
+                let ruling = peek.until_mut().ruling(&body);
+                let head = head.take().expect("polled after it was ready");
+                Poll::Ready(handed_on(head, body, ruling, this.settings))
             }
         }
     }

@@ -34,15 +34,14 @@ impl<R: Reader> Judge<R> {
     }
 
     /// Returns the verdict on what was read, which is `body`.
-    pub(super) fn ruling<B: Body>(self: Pin<&mut Self>, body: &PeekBody<B>) -> Ruling<R::Error> {
-        let this = self.project();
+    pub(super) fn ruling<B: Body>(&mut self, body: &PeekBody<B>) -> Ruling<R::Error> {
         let start = body.prefix();
-        match std::mem::replace(this.verdict, Verdict::Pass) {
+        match std::mem::replace(&mut self.verdict, Verdict::Pass) {
             Verdict::Pass => return None,
             Verdict::Fail(failure) => return Some(failure),
             Verdict::More => {}
         }
-        let end = match start.len() > *this.cap {
+        let end = match start.len() > self.cap {
             true => End::OverCap,
             false if body.has_failed() => End::Broken,
             false if body.is_read() => End::Whole {
@@ -50,7 +49,7 @@ impl<R: Reader> Judge<R> {
             },
             false => End::NotThere,
         };
-        this.reader.end(within(start, *this.cap), end)
+        self.reader.end(within(start, self.cap), end)
     }
 }
 

@@ -107,6 +107,7 @@ where
     ReqBody: ResendBody,
 {
     /// `ready` must have been made ready before.
+    #[inline]
     pub(super) fn new(
         mut ready: S,
         recovery: P,
@@ -151,7 +152,94 @@ where
 {
     type Output = Result<Response<PeekBody<ResBody>>, BoxError>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let this = self.as_mut().project();
+            // Most often there is nothing to wait for but the response, and it is handed on.
+            if let StateProj::Sending { future } = this.state.project() {
+                let response = ready!(future.poll(cx)).map_err(Into::into)?;
+                let (mut head, body) = response.into_parts();
+                let claims = self.as_mut().claims(&mut head, cx);
+                if claims.is_empty() {
+                    return Poll::Ready(Ok(untouched(head, body)));
+                }
+                if let Some(answer) = self.as_mut().claimed(claims, head, body) {
+                    return Poll::Ready(Ok(answer));
+                }
+            }
+            if let Some(answer) = ready!(self.as_mut().poll_sent(cx))? {
+                return Poll::Ready(Ok(answer));
+            }
+        }
+    }
+}
+
+impl<S, P, ReqBody, ResBody> ResponseFuture<S, P, ReqBody, ResBody>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    S::Error: Into<BoxError>,
+    P: Recoveries,
+    ReqBody: ResendBody,
+    ResBody: Body<Data = Bytes>,
+    ResBody::Error: Into<BoxError>,
+{
+    /// Who takes the answer for a challenge, and has a say.
+    #[inline]
+    fn claims(self: Pin<&mut Self>, head: &mut response::Parts, cx: &mut Context<'_>) -> Places {
+        let this = self.project();
+        let attempt = this.attempt.as_ref().expect("prepared before it was sent");
+        let claims = this.recovery.claims(attempt, head);
+        if claims.is_empty() {
+            this.kept.free();
+            return claims;
+        }
+        let resending = claims.without(*this.answered);
+        let readers = claims.which_are_in(this.recovery.readers());
+        let spent = claims.without(resending).without(readers);
+        this.recovery.refused_again_at(spent, attempt, head);
+        if resending.is_empty() {
+            this.kept.free();
+        } else {
+            this.kept.look_at_copy(cx);
+        }
+        // Who has had the request sent again has a say only if it reads the body.
+        resending.and(readers)
+    }
+
+    /// Lets those who have a say see the answer; returns it if nothing can come of that.
+    fn claimed(
+        self: Pin<&mut Self>,
+        claims: Places,
+        mut head: response::Parts,
+        body: ResBody,
+    ) -> Option<Response<PeekBody<ResBody>>> {
+        let mut this = self.project();
+        let readers = claims.which_are_in(this.recovery.readers());
+        if !this.kept.can_be_sent() && readers.is_empty() {
+            let refused = untouched(head, body);
+            let next = ask(this.recovery, this.kept, this.attempt, claims, refused);
+            this.state.set(next);
+            return None;
+        }
+        if !has_timer() {
+            head.extensions.insert(no_timer());
+            return Some(untouched(head, body));
+        }
+        let deadline = tokio::time::sleep(PEEK_TIME);
+        let peek = Box::pin(Peek::new(body, PEEK_BYTES, deadline));
+        let head = Some(Box::new(head));
+        this.state.set(State::Peeking { peek, head, claims });
+        None
+    }
+
+    /// Waits until the request is sent: then it returns `None`. Or until it is clear that it is not sent
+    /// again: then it returns the answer.
+    #[inline(never)]
+    fn poll_sent(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Response<PeekBody<ResBody>>>, BoxError>> {
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
@@ -182,40 +270,7 @@ where
                         }
                     }
                 }
-                StateProj::Sending { future } => {
-                    let response = ready!(future.poll(cx)).map_err(Into::into)?;
-                    let (mut head, body) = response.into_parts();
-                    let attempt = this.attempt.as_ref().expect("prepared before it was sent");
-                    let claims = this.recovery.claims(attempt, &head);
-                    let resending = claims.without(*this.answered);
-                    let readers = claims.which_are_in(this.recovery.readers());
-                    let spent = claims.without(resending).without(readers);
-                    this.recovery.refused_again_at(spent, attempt, &mut head);
-                    if resending.is_empty() {
-                        this.kept.free();
-                    } else {
-                        this.kept.look_at_copy(cx);
-                    }
-                    // Who has had the request sent again has a say only if it reads the body.
-                    let claims = resending.and(readers);
-                    if claims.is_empty() {
-                        return Poll::Ready(Ok(untouched(head, body)));
-                    }
-                    if !this.kept.can_be_sent() && readers.is_empty() {
-                        let refused = untouched(head, body);
-                        let next = ask(this.recovery, this.kept, this.attempt, claims, refused);
-                        this.state.set(next);
-                        continue;
-                    }
-                    if !has_timer() {
-                        head.extensions.insert(no_timer());
-                        return Poll::Ready(Ok(untouched(head, body)));
-                    }
-                    let deadline = tokio::time::sleep(PEEK_TIME);
-                    let peek = Box::pin(Peek::new(body, PEEK_BYTES, deadline));
-                    let head = Some(Box::new(head));
-                    this.state.set(State::Peeking { peek, head, claims });
-                }
+                StateProj::Sending { .. } => return Poll::Ready(Ok(None)),
                 StateProj::Peeking { peek, head, claims } => {
                     let body = ready!(peek.as_mut().poll(cx));
                     let head = head.take().expect("polled after it was ready");
@@ -252,7 +307,9 @@ where
                         }
                     };
                     match outcome {
-                        Outcome::NotMine if rest.is_empty() => return Poll::Ready(Ok(answer)),
+                        Outcome::NotMine if rest.is_empty() => {
+                            return Poll::Ready(Ok(Some(answer)));
+                        }
                         Outcome::NotMine => {
                             let next = ask(this.recovery, this.kept, this.attempt, *rest, answer);
                             this.state.set(next);
@@ -271,7 +328,7 @@ where
                             if let Some(why) = this.kept.lost(cx) {
                                 answer.extensions_mut().insert(why);
                             }
-                            return Poll::Ready(Ok(answer));
+                            return Poll::Ready(Ok(Some(answer)));
                         }
                     }
                 }
@@ -292,7 +349,7 @@ where
                         Second::Lost(why) => {
                             let mut answer = *refused.take().expect("polled after it was ready");
                             answer.extensions_mut().insert(why);
-                            return Poll::Ready(Ok(answer));
+                            return Poll::Ready(Ok(Some(answer)));
                         }
                     }
                 }

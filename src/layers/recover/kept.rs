@@ -41,6 +41,7 @@ pub(in crate::layers) enum Second<B> {
 impl<B: ResendBody> Kept<B> {
     /// Keeps what is about to be sent. Those inside learn from `head` if there will be no second
     /// send.
+    #[inline]
     pub(in crate::layers) fn of(head: &mut request::Parts, body: &B) -> Self {
         let copy = Copied::of(body);
         if let Copied::Lost(_) = copy {

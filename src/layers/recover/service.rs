@@ -42,10 +42,12 @@ where
     type Error = BoxError;
     type Future = ResponseFuture<S, P, ReqBody, ResBody>;
 
+    #[inline]
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         // The readied service must be the one that is called, so the clone stays behind.
         let unready = self.inner.clone();

@@ -1,5 +1,3 @@
-use std::sync::atomic::Ordering;
-
 use http::{StatusCode, request, response};
 
 use crate::{
@@ -52,10 +50,14 @@ impl Recovery for RefreshRecovery {
     type Attempt = RefreshAttempt;
 
     fn prepare(&self, request: &mut request::Parts) -> Prepared<Self::Attempt> {
-        let ours = self.session.origins().check(&request.uri) == Destination::Ours
+        let renewer = self.session.renewer();
+        let newest = renewer.newest();
+        // Most often nothing is to be learned from the answer.
+        let proves = !renewer.is_accepted(newest)
+            && self.session.origins().check(&request.uri) == Destination::Ours
             && !self.session.is_anonymous(&request.headers);
         Prepared::Ready(RefreshAttempt {
-            at_least: ours.then(|| self.session.renewer().newest().load(Ordering::Acquire)),
+            at_least: proves.then_some(newest),
         })
     }
 

@@ -139,11 +139,16 @@ fn may_be_json(headers: &HeaderMap) -> bool {
         return true;
     };
     let kind = kind.as_bytes();
+    if kind == b"application/json" {
+        return true;
+    }
     let end = kind.iter().position(|&byte| byte == b';');
     let kind = kind[..end.unwrap_or(kind.len())].trim_ascii();
-    let kind = kind.to_ascii_lowercase();
-    match kind.strip_prefix(b"text/") {
-        Some(kind) => kind != b"event-stream",
-        None => kind.ends_with(b"/json") || kind.ends_with(b"+json"),
+    let is = |part: &[u8], name: &[u8]| part.eq_ignore_ascii_case(name);
+    match kind.split_first_chunk::<5>() {
+        Some((start, text)) if is(start, b"text/") => !is(text, b"event-stream"),
+        _ => kind
+            .split_last_chunk::<5>()
+            .is_some_and(|(_, end)| is(end, b"/json") || is(end, b"+json")),
     }
 }
