@@ -48,12 +48,17 @@ pin_project! {
             future: F,
             reader: Option<R>,
         },
-        // Waiting for as much of the body as the verdict takes.
+        // Waiting for as much of the body as the verdict takes. Boxed, for often that has come with the
+        // head, and each layer outside moves this future.
         Reading {
-            peek: Peek<ResBody, Judge<R>>,
-            head: Option<response::Parts>,
+            reading: Option<Box<Reading<R, ResBody>>>,
         },
     }
+}
+
+struct Reading<R: Reader, ResBody> {
+    peek: Peek<ResBody, Judge<R>>,
+    head: response::Parts,
 }
 
 // === impl ResponseFuture ===
@@ -92,10 +97,9 @@ where
                     Verdict::More => {
                         let judge = Judge::new(reader, this.settings.max_peek);
                         let mut peek = Peek::until(body, judge);
-                        // Often what it takes has come with the head, and then nothing is stored.
                         let Poll::Ready(body) = Pin::new(&mut peek).poll(cx) else {
-                            let head = Some(head);
-                            this.state.set(State::Reading { peek, head });
+                            let reading = Some(Box::new(Reading { peek, head }));
+                            this.state.set(State::Reading { reading });
                             return Poll::Pending;
                         };
                         let ruling = peek.until_mut().ruling(&body);
@@ -107,10 +111,11 @@ where
                 let body = PeekBody::new(body);
                 Poll::Ready(handed_on(head, body, ruling, this.settings))
             }
-            StateProj::Reading { peek, head } => {
+            StateProj::Reading { reading } => {
+                let peek = &mut reading.as_mut().expect("polled after it was ready").peek;
                 let body = ready!(Pin::new(&mut *peek).poll(cx));
                 let ruling = peek.until_mut().ruling(&body);
-                let head = head.take().expect("polled after it was ready");
+                let head = reading.take().expect("just looked at").head;
                 Poll::Ready(handed_on(head, body, ruling, this.settings))
             }
         }

@@ -35,7 +35,7 @@ pin_project! {
         S: Service<Request<ReqBody>>,
         P: Recoveries,
     {
-        // The service that was called, for the next send.
+        // For the next send: a clone of the service that was called, made ready before that.
         inner: S,
         recovery: P,
         body_release: Duration,
@@ -106,10 +106,10 @@ where
     P: Recoveries,
     ReqBody: ResendBody,
 {
-    /// `ready` must have been made ready before.
+    /// `ready` has been made ready before, and is called or gives its readiness back.
     #[inline]
     pub(super) fn new(
-        mut ready: S,
+        ready: &mut S,
         recovery: P,
         body_release: Duration,
         request: Request<ReqBody>,
@@ -117,19 +117,19 @@ where
         let (mut head, body) = request.into_parts();
         let kept = Kept::of(&mut head, &body);
         let answered = Places::default();
-        let (inner, attempt, state) = match recovery.prepare_all(&mut head, answered) {
+        let (attempt, state) = match recovery.prepare_all(&mut head, answered) {
             Prepared::Ready(attempt) => {
                 let future = ready.call(Request::from_parts(head, body));
-                (ready, Some(attempt), State::Sending { future })
+                (Some(attempt), State::Sending { future })
             }
             Prepared::Wait(wait) => {
-                give_back(&mut ready);
+                give_back(ready);
                 let body = Some(body);
-                (ready, None, State::Preparing { wait, body })
+                (None, State::Preparing { wait, body })
             }
         };
         Self {
-            inner,
+            inner: ready.clone(),
             recovery,
             body_release,
             kept,

@@ -1,5 +1,4 @@
 use std::{
-    mem,
     task::{Context, Poll},
     time::Duration,
 };
@@ -49,9 +48,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        // The readied service must be the one that is called, so the clone stays behind.
-        let unready = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, unready);
-        ResponseFuture::new(ready, self.recovery.clone(), self.body_release, request)
+        let recovery = self.recovery.clone();
+        ResponseFuture::new(&mut self.inner, recovery, self.body_release, request)
     }
 }

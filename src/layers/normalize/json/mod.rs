@@ -98,6 +98,7 @@
 //! ```
 
 mod members;
+pub(crate) mod pieces;
 mod reader;
 mod scan;
 #[cfg(test)]

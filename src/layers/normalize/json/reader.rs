@@ -8,7 +8,7 @@ use http::{
 use serde_json::{Deserializer, value::RawValue};
 
 use super::{
-    Members, Unreadable,
+    Members, Unreadable, pieces,
     scan::{Found, Scan, trim_start},
 };
 use crate::layers::normalize::{End, Failure, Reader, Verdict};
@@ -47,6 +47,24 @@ impl<M: Members> JsonReader<M> {
             Some(failure) => Verdict::Fail(failure),
             None => Verdict::Pass,
         }
+    }
+
+    /// Hands on the members that are there as a whole, as long as they are as they usually are; the scan
+    /// goes on behind them. Most often that is all there is, and each byte was looked at once.
+    fn usual_members(&mut self, text: &[u8]) -> Verdict<M::Error> {
+        let mut next = pieces::behind(text, b'{');
+        while let Some(member) = next {
+            let Some((name, value, rest)) = usual_member(member) else {
+                break;
+            };
+            self.scan.skip_to(text.len() - rest.len());
+            let verdict = self.members.member(name, value);
+            if !matches!(verdict, Verdict::More) {
+                return verdict;
+            }
+            next = pieces::behind(rest, b',');
+        }
+        Verdict::More
     }
 
     fn member(&mut self, text: &[u8]) -> Verdict<M::Error> {
@@ -91,6 +109,12 @@ impl<M: Members> Reader for JsonReader<M> {
             return Verdict::More;
         }
         let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+        if self.scan.is_fresh() {
+            let verdict = self.usual_members(text);
+            if !matches!(verdict, Verdict::More) {
+                return verdict;
+            }
+        }
         loop {
             let verdict = match self.scan.next(text) {
                 Found::Member(range) => self.member(&text[range]),
@@ -117,6 +141,14 @@ impl<M: Members> Reader for JsonReader<M> {
             End::Broken | End::NotThere => Unreadable::Broken,
         }))
     }
+}
+
+/// Reads a member whose name has no escapes, and what stands behind it. That must be a mark, for a
+/// number might go on.
+fn usual_member(text: &[u8]) -> Option<(&str, &RawValue, &[u8])> {
+    let (name, rest) = pieces::value::<&str>(text)?;
+    let (value, rest) = pieces::value::<&RawValue>(pieces::behind(rest, b':')?)?;
+    matches!(trim_start(rest).first(), Some(b',' | b'}')).then_some((name, value, rest))
 }
 
 /// Splits a member into its name and what stands behind the colon.

@@ -56,6 +56,17 @@ pub(super) enum Found {
 }
 
 impl Scan {
+    /// Whether nothing was looked at yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.at == 0
+    }
+
+    /// Goes on behind a member that ends at `end`.
+    pub(super) fn skip_to(&mut self, end: usize) {
+        self.at = end;
+        self.place = Place::BehindMember;
+    }
+
     /// Goes on in `text`, which begins with what it was before.
     pub(super) fn next(&mut self, text: &[u8]) -> Found {
         while let Some(&byte) = text.get(self.at) {

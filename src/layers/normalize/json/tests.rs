@@ -200,6 +200,9 @@ proptest! {
             notes.seen == expected || !is_whole && notes.seen == but_last,
             "{:?} and not {:?}", notes.seen, expected
         );
+        // And it does not depend on how the text is cut.
+        let whole = read_in_pieces(text.as_bytes(), usize::MAX, None);
+        prop_assert_eq!((notes.seen, notes.end), (whole.seen, whole.end));
     }
 
     #[test]
@@ -225,7 +228,7 @@ fn read_in_pieces(text: &[u8], piece: usize, stop_at: Option<&'static str>) -> N
     let mut reader = reader(stop_at);
     let mut length = 0;
     while length < text.len() {
-        length = (length + piece).min(text.len());
+        length = length.saturating_add(piece).min(text.len());
         if reader.body(&text[..length]) != Verdict::More {
             return reader.into_members();
         }
