@@ -43,6 +43,9 @@ pub struct Session {
     inner: Arc<Inner>,
 }
 
+// Apart from the counter of its handles: each call may count there, and would make other threads
+// read again what they only look at.
+#[repr(align(128))]
 pub(super) struct Inner {
     pub(super) renewer: Renewer<Token>,
     pub(super) origins: Origins,

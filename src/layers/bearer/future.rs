@@ -103,7 +103,7 @@ where
 {
     type Output = Result<Response<ResBody>, BoxError>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         // Most often there is nothing to wait for but the response.

@@ -114,6 +114,7 @@ where
         body_release: Duration,
         request: Request<ReqBody>,
     ) -> Self {
+        let inner = ready.clone();
         let (mut head, body) = request.into_parts();
         let kept = Kept::of(&mut head, &body);
         let answered = Places::default();
@@ -129,7 +130,7 @@ where
             }
         };
         Self {
-            inner: ready.clone(),
+            inner,
             recovery,
             body_release,
             kept,
