@@ -36,8 +36,12 @@ pub(super) fn insert_plain(map: &mut HeaderMap, renewer: u64) -> Option<u64> {
     COPIES
         .try_with(|copies| {
             let copies = copies.try_borrow().ok()?;
-            let mut copies = copies.iter();
-            let held = copies.find(|held| held.renewer == renewer && held.mark.is_plain())?;
+            // `insert` is to drop those, whosever they are.
+            if copies.iter().any(|held| held.mark.is_replaced()) {
+                return None;
+            }
+            let is_ours = |held: &&Held| held.renewer == renewer && held.mark.is_plain();
+            let held = copies.iter().find(is_ours)?;
             map.insert(&held.name, held.value.clone());
             Some(held.generation)
         })
@@ -165,8 +169,9 @@ mod tests {
         ours.set(token());
         let somebody = gone.renewer().current();
         drop(gone);
+        assert_eq!(plain(&other), None, "there is something to drop");
         value(&other);
-        assert_eq!(kept(), 1);
+        assert_eq!((kept(), plain(&other)), (1, Some(1)));
         drop(somebody);
         value(&ours);
         assert_eq!(kept(), 2);
