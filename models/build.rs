@@ -12,7 +12,12 @@ mod twins {
 }
 
 /// Files whose locks and atomics are shuttle's.
-const SEARCHED: [&str; 3] = ["renew/", "session/store/", "layers/copies.rs"];
+const SEARCHED: [&str; 4] = [
+    "renew/",
+    "session/store/",
+    "layers/copies.rs",
+    "layers/mfa/",
+];
 
 /// What the models need beside that: a constructor that shuttle's tokio does not have, a counter that
 /// searches on several threads share, and a hand on the task of a flight, so that its runtime can

@@ -1,6 +1,6 @@
 /// Each twin: its name, the file, what is right in it, and what stands there while the twin is
 /// searched.
-pub const TWINS: [(&str, &str, &str, &str); 14] = [
+pub const TWINS: [(&str, &str, &str, &str); 17] = [
     (
         "no generation compare",
         "renew/ask.rs",
@@ -134,5 +134,35 @@ pub const TWINS: [(&str, &str, &str, &str); 14] = [
         "renew/pilot.rs",
         "flight.epoch == state.epoch &&",
         r#"(flight.epoch == state.epoch || crate::search::is("clears are not counted")) &&"#,
+    ),
+    (
+        "copies outlive a newer token",
+        "renew/renewer.rs",
+        "        if let Some(replaced) = replaced {
+",
+        r#"        if let Some(replaced) = replaced
+            && !crate::search::is("copies outlive a newer token")
+        {
+"#,
+    ),
+    (
+        "copies outlive a clear",
+        "renew/renewer.rs",
+        "        if let Some(entry) = &entry {
+",
+        r#"        if let Some(entry) = &entry
+            && !crate::search::is("copies outlive a clear")
+        {
+"#,
+    ),
+    (
+        "refused codes stay",
+        "layers/mfa/recovery.rs",
+        "                inner.refused(generation, &said);
+",
+        r#"                if !crate::search::is("refused codes stay") {
+                    inner.refused(generation, &said);
+                }
+"#,
     ),
 ];

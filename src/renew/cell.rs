@@ -242,3 +242,76 @@ impl<C> Drop for Entry<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::Pin, time::SystemTime};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Stands still.
+    #[derive(Debug)]
+    struct At(Duration, SystemTime);
+
+    impl Clock for At {
+        fn monotonic(&self) -> Duration {
+            self.0
+        }
+
+        fn wall(&self) -> SystemTime {
+            self.1
+        }
+
+        fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            unreachable!("nobody waits here")
+        }
+    }
+
+    fn duration() -> impl Strategy<Value = Duration> {
+        let seconds = prop_oneof![any::<u64>(), 0..100_000_u64, Just(u64::MAX)];
+        (seconds, 0..1_000_000_000_u32).prop_map(|(secs, nanos)| Duration::new(secs, nanos))
+    }
+
+    fn wall() -> impl Strategy<Value = SystemTime> {
+        let at = |before| {
+            move |by| {
+                let epoch = SystemTime::UNIX_EPOCH;
+                let at = if before {
+                    epoch.checked_sub(by)
+                } else {
+                    epoch.checked_add(by)
+                };
+                at.unwrap_or(epoch)
+            }
+        };
+        prop_oneof![
+            duration().prop_map(at(false)),
+            duration().prop_map(at(true))
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_lifetime_and_the_clocks_it_is_renewed_before_its_end(
+            lifetime in duration(),
+            margin in prop::option::of(duration()),
+            monotonic in duration(),
+            (then, now) in (wall(), wall()),
+        ) {
+            let clock = At(monotonic, then);
+            let Some(life) = Life::new(Some(lifetime), margin, &clock) else {
+                prop_assert!(lifetime < LEAST_LIFETIME);
+                return Ok(());
+            };
+            let start = Instant::now(&clock);
+            prop_assert!(!life.never_use_after.has_passed(start) || monotonic == Duration::MAX);
+            prop_assert!(life.refresh_after.wait(start) <= life.never_use_after.wait(start));
+            prop_assert!(life.refresh_after.wait(start) >= lifetime.min(Duration::MAX - monotonic) / 2);
+            // The wall clock is anywhere later on.
+            let now = Instant::now(&At(monotonic, now));
+            prop_assert!(life.never_use_after.wait(now) <= lifetime);
+        }
+    }
+}

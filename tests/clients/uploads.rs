@@ -1,7 +1,7 @@
 //! Bodies that stream, and go out twice.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode, header::EXPECT};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use tokio::sync::mpsc;
@@ -18,6 +18,7 @@ use crate::{
 on_each_client!(
     an_upload_refused_early_is_sent_again_byte_for_byte,
     over_the_cap_it_is_sent_once_and_handed_back_as_not_replayed,
+    a_body_that_expects_100_continue_is_sent_whole_or_not_at_all,
     bodies_in_memory_are_sent_with_their_length,
     both_directions_stream,
 );
@@ -90,6 +91,42 @@ async fn over_the_cap_it_is_sent_once_and_handed_back_as_not_replayed(kind: Kind
     assert!(answer.body == content(4));
     let counts = world.server.counts();
     assert_eq!((counts.sends, counts.refused, counts.effects), (4, 2, 2));
+}
+
+/// RFC 9110 section 10.1.1: the answer to it may come before the body is sent.
+async fn a_body_that_expects_100_continue_is_sent_whole_or_not_at_all(kind: Kind) {
+    const CHUNKS: usize = 4;
+    let expecting = |world: &World| {
+        let mut request = world.post(upload(CHUNKS));
+        let expect = HeaderValue::from_static("100-continue");
+        request.headers_mut().insert(EXPECT, expect);
+        request
+    };
+    for (cap, status, sends) in [
+        (CHUNK * 8, StatusCode::OK, 3),
+        (CHUNK, StatusCode::UNAUTHORIZED, 2),
+    ] {
+        let world = World::new(kind).await;
+        let client = kind.signed_in(world.session.layer().max_body(cap));
+        world.send(world.get("/")).await.unwrap();
+        world.server.next(Act::RefuseEarly);
+        let answer = send(&client, expecting(&world)).await.unwrap();
+        assert_eq!(answer.status, status);
+        let why = answer.extensions.get::<NotReplayed>();
+        assert_eq!(why.is_some(), cap == CHUNK);
+        world.session.settled().await;
+        let counts = world.server.counts();
+        assert_eq!((counts.sends, counts.refused), (sends, 1));
+        if status == StatusCode::OK {
+            assert!(world.server.seen()[1].body == content(CHUNKS));
+        }
+        // The next one has the new token.
+        assert_eq!(
+            send(&client, world.get("/")).await.unwrap().status,
+            StatusCode::OK
+        );
+        assert_eq!(world.minted(), 2);
+    }
 }
 
 async fn bodies_in_memory_are_sent_with_their_length(kind: Kind) {

@@ -2,6 +2,7 @@
 
 #[path = "../common/example.rs"]
 mod example;
+mod pauses;
 #[path = "../stores/server.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod server;

@@ -104,6 +104,15 @@ impl Worker {
         assert!(waited.is_ok(), "a process hangs");
     }
 
+    /// Sends it the signal of this name.
+    pub(crate) fn signal(&self, name: &str) {
+        let signal = format!("-{name}");
+        let kill = Command::new("kill")
+            .args([signal, self.id().to_string()])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
     /// Kills it as `kill -9` does.
     pub(crate) fn kill(mut self) -> Past {
         self.process.kill().unwrap();

@@ -2,6 +2,8 @@
 
 mod callers;
 mod cleared;
+mod codes;
+mod copies;
 mod deadlines;
 mod failures;
 mod readers;
