@@ -85,7 +85,9 @@ async fn a_holder_that_was_stopped_past_its_lease_overwrites_nothing() {
         };
         let meanwhile = tokio::time::timeout(HUNG, meanwhile).await;
         workers[stopped].signal("CONT");
-        workers[stopped].wait_for_a_call().await;
+        for worker in &mut workers {
+            worker.wait_for_a_call().await;
+        }
         match meanwhile.expect("nobody renews") {
             Meanwhile::TooLate => too_late += 1,
             Meanwhile::Overtaken(newer) => {

@@ -145,7 +145,7 @@ where
                 StateProj::Waiting { wait, parts } => {
                     ready!(wait.as_mut().poll(cx))?;
                     let parts = parts.take();
-                    self.set(State::Readying { parts });
+                    self.set(Self::Readying { parts });
                 }
                 StateProj::Readying { parts } => {
                     let (_, inner, _) = &mut **parts.as_mut().expect("polled after it was ready");
@@ -160,7 +160,7 @@ where
                         Usable::Now(entry) => {
                             let signed = sign(&mut request, &session, &entry);
                             let future = inner.call(request);
-                            self.set(State::Sending {
+                            self.set(Self::Sending {
                                 future,
                                 signed: Some(signed),
                             });
@@ -172,7 +172,7 @@ where
                             drop(inner);
                             let wait = Box::pin(session.renewer().clone().wait(waiting));
                             let parts = Some(Box::new((session, unready, request)));
-                            self.set(State::Waiting { wait, parts });
+                            self.set(Self::Waiting { wait, parts });
                         }
                     }
                 }
