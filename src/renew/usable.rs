@@ -27,12 +27,15 @@ pub(crate) struct Waiting<C> {
 }
 
 impl<C: Credential> Renewer<C> {
-    /// Says what a request that found no plain credential has to do. With `exact` the clocks are
+    /// Says what a request has to do that has no copy at hand. With `exact` the clocks are
     /// read, instead of trusting the flags that the schedule sets.
     pub(crate) fn usable(&self, exact: bool) -> Usable<C> {
         let current = self.shared.current.load_full();
         let generation = current.as_ref().map(|entry| entry.generation);
         if let Some(entry) = current {
+            if !exact && entry.is_plain() {
+                return Usable::Now(entry);
+            }
             schedule::start(&entry, &self.shared.clock);
             let dead = if exact {
                 entry.is_dead(|| self.now())
