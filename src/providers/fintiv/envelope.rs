@@ -56,7 +56,7 @@ pub struct FintivReader {
 
 /// Looks for the `contextResponse`.
 struct Context {
-    settings: Arc<Settings>,
+    classifier: Option<Arc<dyn StatusClassifier>>,
     on_missing: OnMissing,
 }
 
@@ -111,7 +111,7 @@ impl FintivEnvelope {
         let short_way = self.settings.classifier.is_none();
         FintivReader {
             json: JsonReader::new(Context {
-                settings: Arc::clone(&self.settings),
+                classifier: self.settings.classifier.clone(),
                 on_missing,
             }),
             looked_at: short_way.then_some(0),
@@ -212,8 +212,9 @@ impl Context {
         let Some(status) = Status::read(context) else {
             return Some(no_status());
         };
-        let classifier = self.settings.classifier.as_ref();
-        let class = classifier
+        let class = self
+            .classifier
+            .as_ref()
             .and_then(|classifier| classifier.classify(&status))
             .unwrap_or_else(|| StatusClass::of(&status));
         let http_status = match class {

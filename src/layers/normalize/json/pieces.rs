@@ -6,6 +6,7 @@ use serde_json::Deserializer;
 use super::scan::trim_start;
 
 /// Reads the value that `text` begins with, and returns it with what stands behind it.
+#[inline]
 pub(crate) fn value<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Option<(T, &'a [u8])> {
     let mut values = Deserializer::from_slice(text).into_iter::<T>();
     let value = values.next()?.ok()?;
@@ -13,6 +14,7 @@ pub(crate) fn value<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Option<(T, &'a [u
 }
 
 /// Returns what stands behind `mark`, if that comes next in `text`.
+#[inline]
 pub(crate) fn behind(text: &[u8], mark: u8) -> Option<&[u8]> {
     trim_start(text).strip_prefix(&[mark])
 }

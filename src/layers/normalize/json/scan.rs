@@ -128,11 +128,13 @@ impl Scan {
 }
 
 /// Leaves out the white space, as JSON has it, at the beginning of `text`.
+#[inline]
 pub(super) fn trim_start(text: &[u8]) -> &[u8] {
     let start = text.iter().position(|&byte| !is_space(byte));
     &text[start.unwrap_or(text.len())..]
 }
 
+#[inline]
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
