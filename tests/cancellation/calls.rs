@@ -13,7 +13,7 @@ use tokio_test::task;
 use tower::Service;
 use tower_reauth::{BoxError, Error, Renewed};
 
-use crate::sweep::{Log, woken};
+use crate::sweep::{Log, dropped_after, woken};
 
 /// A service, and what it stands on.
 pub(crate) struct World<S> {
@@ -138,16 +138,8 @@ impl<M, Q, T> Case<M, Q, T> {
     {
         let when = format!("dropped after {polls} polls");
         let mut world = (self.make)();
-        let mut call = task::spawn(world.call((self.request)()));
-        let mut is_over = false;
-        for _ in 0..polls {
-            if call.poll().is_ready() {
-                is_over = true;
-                break;
-            }
-            sleep(Duration::from_millis(1)).await;
-        }
-        drop(call);
+        let call = world.call((self.request)());
+        let is_over = dropped_after(polls, call).await;
         world.assert_nothing_is_held(&when);
         let before = world.log.words().len();
         sleep(Duration::from_secs(2)).await;

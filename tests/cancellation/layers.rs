@@ -1,13 +1,13 @@
 //! Each layer, over a server that lets one call through at a time.
 
 use bytes::Bytes;
-use http::{HeaderName, Request, Response, StatusCode, header, response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Layer, Service, ServiceExt};
 use tower_reauth::{
-    BoxError, Code, CodeRequest, Error, ErrorKind, Renewal, Session, Token,
+    Session,
     layers::{
-        BearerLayer, Mfa, NormalizeLayer, RefreshLayer, normalize::OAuthErrors,
+        BearerLayer, NormalizeLayer, RefreshLayer, normalize::OAuthErrors,
         version_upgrade::VersionUpgradeLayer,
     },
     replay::{ReplayBody, ReplayLayer},
@@ -15,40 +15,12 @@ use tower_reauth::{
     stores::MemoryStore,
 };
 
-use crate::sweep::{Body, Log, answer, limited, server, sweep, takes_a_while};
-
-const ORIGIN: &str = "https://api.example.com";
-
-fn request() -> Request<Body> {
-    let request = Request::post("https://api.example.com/call");
-    request.body(ReplayBody::from("hello")).unwrap()
-}
-
-/// A token service that answers with `t2`, `t3` …, and notes it.
-fn session(log: &Log, token: Option<&str>) -> Session {
-    let log = log.clone();
-    let tokens = service_fn(move |_: Renewal| {
-        let log = log.clone();
-        async move {
-            log.add("token");
-            takes_a_while().await;
-            Token::new(format!("t{}", log.count("token") + 1))
-        }
-    });
-    let mut builder = Session::builder(tokens).origin(ORIGIN);
-    if let Some(token) = token {
-        builder = builder.token(Token::new(token).unwrap());
-    }
-    builder.build().unwrap()
-}
-
-/// Accepts `t2` alone.
-fn second_token(request: &Request<()>, _: usize) -> Response<Full<Bytes>> {
-    match request.headers().get(header::AUTHORIZATION) {
-        Some(value) if value == "Bearer t2" => answer(200, "{}"),
-        _ => answer(401, "{}"),
-    }
-}
+use crate::{
+    sweep::{Body, Log, answer, limited, server, sweep},
+    worlds::{
+        ORIGIN, mfa_and_codes, plain_request, request, second_token, session, tokens, with_code,
+    },
+};
 
 async fn ends_well<S, B>(client: S) -> Option<StatusCode>
 where
@@ -66,7 +38,7 @@ async fn bearer_signs_in_once_whoever_leaves() {
     let make = || {
         let log = Log::default();
         let (limited, permits) = limited(server(&log, second_token));
-        let client = BearerLayer::new(session(&log, None)).layer(limited);
+        let client = BearerLayer::new(session(&log, None, false)).layer(limited);
         (ends_well(client.clone()), (log, permits, client))
     };
     let polls = sweep(make, |(log, permits, client), polls| async move {
@@ -84,7 +56,7 @@ async fn refresh_renews_once_whoever_leaves() {
     let make = || {
         let log = Log::default();
         let (limited, permits) = limited(server(&log, second_token));
-        let session = session(&log, Some("t1"));
+        let session = session(&log, Some("t1"), false);
         let layers = (
             RefreshLayer::new(session.clone()),
             BearerLayer::new(session),
@@ -112,35 +84,10 @@ async fn refresh_renews_once_whoever_leaves() {
 
 #[tokio::test(start_paused = true)]
 async fn mfa_asks_once_whoever_leaves() {
-    let header = HeaderName::from_static("x-code");
     let make = || {
         let log = Log::default();
-        let with_code = |request: &Request<()>, _: usize| match request.headers().get("x-code") {
-            Some(code) if code == "123456" => answer(200, "{}"),
-            _ => answer(403, "code, please"),
-        };
         let (limited, permits) = limited(server(&log, with_code));
-        let codes = {
-            let log = log.clone();
-            service_fn(move |_: CodeRequest| {
-                let log = log.clone();
-                async move {
-                    log.add("code");
-                    takes_a_while().await;
-                    Code::new("123456")
-                }
-            })
-        };
-        let challenge = |head: &response::Parts, _: &[u8]| {
-            let is_one = head.status == StatusCode::FORBIDDEN;
-            is_one.then(|| Error::new(ErrorKind::CodeRequired, "a code is wanted"))
-        };
-        let mfa = Mfa::builder(header.clone(), challenge)
-            .origin(ORIGIN)
-            .code_service(codes)
-            .build()
-            .unwrap();
-        let client = mfa.layer().layer(limited);
+        let client = mfa_and_codes(&log).layer().layer(limited);
         (ends_well(client.clone()), (log, permits, client))
     };
     let polls = sweep(make, |(log, permits, client), polls| async move {
@@ -197,9 +144,7 @@ async fn replay_and_normalize_leave_nothing_behind() {
         let call = {
             let client = client.clone();
             async move {
-                let request = Request::post("https://api.example.com/call");
-                let request = request.body(Full::new(Bytes::from("hello"))).unwrap();
-                let answer = client.oneshot(request).await.unwrap();
+                let answer = client.oneshot(plain_request()).await.unwrap();
                 (
                     answer.status(),
                     answer.into_body().collect().await.unwrap().to_bytes(),
@@ -212,9 +157,7 @@ async fn replay_and_normalize_leave_nothing_behind() {
         assert_eq!(permits.available_permits(), 1, "after {polls} polls");
         assert_eq!(log.is_empty(), polls == 0, "after {polls} polls");
         let before = log.count("/call");
-        let request = Request::post("https://api.example.com/call");
-        let request = request.body(Full::new(Bytes::from("hello"))).unwrap();
-        let answer = client.oneshot(request).await.unwrap();
+        let answer = client.oneshot(plain_request()).await.unwrap();
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
         assert_eq!(log.count("/call") - before, 1, "after {polls} polls");
     })
@@ -228,18 +171,7 @@ async fn the_store_has_what_was_fetched_whoever_leaves() {
     let make = || {
         let log = Log::default();
         let store = MemoryStore::new();
-        let tokens = {
-            let log = log.clone();
-            service_fn(move |_: Renewal| {
-                let log = log.clone();
-                async move {
-                    log.add("token");
-                    takes_a_while().await;
-                    Token::new("t2").map_err(BoxError::from)
-                }
-            })
-        };
-        let session = Session::builder(tokens)
+        let session = Session::builder(tokens(&log, false))
             .origin(ORIGIN)
             .store(StoreLayer::new(store.clone(), key()))
             .build()

@@ -11,3 +11,4 @@ mod provider_layers;
 mod providers;
 mod services;
 mod sweep;
+mod worlds;

@@ -1,16 +1,16 @@
 //! Each layer's own future, called directly.
 
 use bytes::Bytes;
-use http::{HeaderName, Request, Response, StatusCode, header, response};
+use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Layer, limit::ConcurrencyLimit, service_fn, util::BoxCloneSyncService};
 use tower_reauth::{
-    BoxError, Code, CodeRequest, Error, ErrorKind, Reason, Renewal, Session, Token,
+    BoxError, Error, ErrorKind, Reason, Renewal, Token,
     layers::{
-        BearerLayer, Mfa, NormalizeLayer, RefreshLayer, normalize::OAuthErrors,
+        BearerLayer, NormalizeLayer, RefreshLayer, normalize::OAuthErrors,
         version_upgrade::VersionUpgradeLayer,
     },
-    replay::{ReplayBody, ReplayLayer},
+    replay::ReplayLayer,
     store::{StoreKey, StoreLayer},
     stores::MemoryStore,
 };
@@ -18,60 +18,10 @@ use tower_reauth::{
 use crate::{
     calls::{Case, World, status, token},
     sweep::{Body, Log, answer, limited, server, takes_a_while},
+    worlds::{
+        ORIGIN, mfa_and_codes, plain_request, request, second_token, session, tokens, with_code,
+    },
 };
-
-const ORIGIN: &str = "https://api.example.com";
-
-fn request() -> Request<Body> {
-    let request = Request::post("https://api.example.com/call");
-    request.body(ReplayBody::from("hello")).unwrap()
-}
-
-/// A request as those have it who know nothing of layers.
-fn plain_request() -> Request<Full<Bytes>> {
-    let request = Request::post("https://api.example.com/call");
-    request.body(Full::from("hello")).unwrap()
-}
-
-/// What is asked for tokens: `t2`, and `t3` …, or nothing but a refusal.
-fn tokens(
-    log: &Log,
-    is_refused: bool,
-) -> impl tower::Service<Renewal, Response = Token, Error = Error, Future: Send>
-+ Clone
-+ Send
-+ Sync
-+ 'static
-+ use<> {
-    let log = log.clone();
-    service_fn(move |_: Renewal| {
-        let log = log.clone();
-        async move {
-            log.add("token");
-            takes_a_while().await;
-            if is_refused {
-                return Err(Error::new(ErrorKind::Rejected, "no"));
-            }
-            Ok(Token::new(format!("t{}", log.count("token") + 1)).unwrap())
-        }
-    })
-}
-
-fn session(log: &Log, token: Option<&str>, is_refused: bool) -> Session {
-    let mut builder = Session::builder(tokens(log, is_refused)).origin(ORIGIN);
-    if let Some(token) = token {
-        builder = builder.token(Token::new(token).unwrap());
-    }
-    builder.build().unwrap()
-}
-
-/// Accepts `t2` alone.
-fn second_token(request: &Request<()>, _: usize) -> Response<Full<Bytes>> {
-    match request.headers().get(header::AUTHORIZATION) {
-        Some(value) if value == "Bearer t2" => answer(200, "{}"),
-        _ => answer(401, "{}"),
-    }
-}
 
 /// A server that lets one call through at a time.
 type Server = ConcurrencyLimit<BoxCloneSyncService<Request<Body>, Response<Full<Bytes>>, BoxError>>;
@@ -173,31 +123,8 @@ async fn the_usual_layers_of_a_session() {
 
 #[tokio::test(start_paused = true)]
 async fn mfa() {
-    let with_code: Answer = |request, _| match request.headers().get("x-code") {
-        Some(code) if code == "123456" => answer(200, "{}"),
-        _ => answer(403, "code, please"),
-    };
-    let challenge = |head: &response::Parts, _: &[u8]| {
-        let is_one = head.status == StatusCode::FORBIDDEN;
-        is_one.then(|| Error::new(ErrorKind::CodeRequired, "a code is wanted"))
-    };
-    let layer = |log: &Log| {
-        let log = log.clone();
-        let codes = service_fn(move |_: CodeRequest| {
-            let log = log.clone();
-            async move {
-                log.add("code");
-                takes_a_while().await;
-                Code::new("123456")
-            }
-        });
-        let mfa = Mfa::builder(HeaderName::from_static("x-code"), challenge)
-            .origin(ORIGIN)
-            .code_service(codes);
-        mfa.build().unwrap().layer()
-    };
     let case = Case {
-        make: || world(layer, with_code),
+        make: || world(|log| mfa_and_codes(log).layer(), with_code),
         request,
         told: status,
         once: &["code"],

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use serde_json::{Value, json};
 use tower::{Layer, Service, service_fn};
 use tower_reauth::{
-    Code, CodeRequest, Error, Reason, Renewal, Renewed, SessionBuilder, Token,
+    Error, Reason, Renewal, Renewed, SessionBuilder, Token,
     providers::{
         back_office::BackOffice,
         fintiv::Fintiv,
@@ -23,6 +23,7 @@ use tower_reauth::{
 use crate::{
     calls::{Case, World, failed, status, token},
     sweep::{Log, answer, limited, server, sweep, takes_a_while},
+    worlds::codes,
 };
 
 /// Drops a call for a token after every number of polls. Then there is a token, and each of `once`
@@ -73,25 +74,6 @@ where
     };
     let polls = case.holds("t").await;
     assert!(polls > 3 * steps, "{polls} polls for {steps} steps");
-}
-
-fn codes(
-    log: &Log,
-) -> impl Service<CodeRequest, Response = Code, Error = Error, Future: Send>
-+ Clone
-+ Send
-+ Sync
-+ 'static
-+ use<> {
-    let log = log.clone();
-    service_fn(move |_: CodeRequest| {
-        let log = log.clone();
-        async move {
-            log.add("code");
-            takes_a_while().await;
-            Code::new("123456").map_err(Into::into)
-        }
-    })
 }
 
 type Answer = Response<Full<Bytes>>;

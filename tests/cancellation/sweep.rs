@@ -35,16 +35,7 @@ where
 {
     for polls in 0..1000 {
         let (future, world) = make();
-        let mut future = task::spawn(future);
-        let mut is_over = false;
-        for _ in 0..polls {
-            if future.poll().is_ready() {
-                is_over = true;
-                break;
-            }
-            sleep(Duration::from_millis(1)).await;
-        }
-        drop(future);
+        let is_over = dropped_after(polls, future).await;
         sleep(Duration::from_secs(2)).await;
         woken(check(world, polls)).await;
         if is_over {
@@ -52,6 +43,18 @@ where
         }
     }
     panic!("it never ends");
+}
+
+/// Polls a future so many times, a millisecond apart, and drops it. Returns whether it was over before.
+pub(crate) async fn dropped_after<F: Future>(polls: usize, future: F) -> bool {
+    let mut future = task::spawn(future);
+    for _ in 0..polls {
+        if future.poll().is_ready() {
+            return true;
+        }
+        sleep(Duration::from_millis(1)).await;
+    }
+    false
 }
 
 /// Waits for `future` as long as anything may take. What is not woken waits for ever.

@@ -113,15 +113,17 @@ fn nothing_is_lost(ended: &Ended) {
     assert!(ended.calls > ROTATIONS);
 }
 
-async fn run(place: &str, store: &impl TokenStore, rotate: bool, lost_answer: &str) -> Ended {
-    let simulator = Simulator::builder()
+async fn simulator(rotate: bool) -> Simulator {
+    let builder = Simulator::builder()
         .account(EMAIL, PASSWORD)
         .two_factor(false)
         .rotate(rotate)
-        .limits(Limits::none())
-        .start()
-        .await
-        .unwrap();
+        .limits(Limits::none());
+    builder.start().await.unwrap()
+}
+
+async fn run(place: &str, store: &impl TokenStore, rotate: bool, lost_answer: &str) -> Ended {
+    let simulator = simulator(rotate).await;
     let (tell, mut exchanges) = mpsc::unbounded_channel();
     let start = || Worker::start(&simulator.base_url(), place, lost_answer, tell.clone());
     let mut workers: Vec<Worker> = (0..PROCESSES).map(|_| start()).collect();

@@ -7,10 +7,9 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 use tower_reauth::{
     store::{Record, StoreKey, TokenStore},
     stores::RedisStore,
-    testing::back_office::{Limits, Simulator},
 };
 
-use crate::{EMAIL, HUNG, PASSWORD, server::RedisServer, worker::Worker};
+use crate::{EMAIL, HUNG, server::RedisServer, simulator, worker::Worker};
 
 /// `PAUSES=1000` for as many.
 fn pauses() -> usize {
@@ -31,14 +30,7 @@ async fn a_holder_that_was_stopped_past_its_lease_overwrites_nothing() {
         return;
     };
     let store = RedisStore::new(&server.url()).unwrap();
-    let simulator = Simulator::builder()
-        .account(EMAIL, PASSWORD)
-        .two_factor(false)
-        .rotate(false)
-        .limits(Limits::none())
-        .start()
-        .await
-        .unwrap();
+    let simulator = simulator(false).await;
     let key = StoreKey::new("back-office", &simulator.base_url(), EMAIL);
     let (tell, mut exchanges) = mpsc::unbounded_channel();
     let start = || {

@@ -14,7 +14,7 @@ use tower_reauth::{
     stores::RedisStore,
 };
 
-use crate::server::{RedisServer, free_port, program};
+use crate::server::{RedisServer, free_port, program, redis_cli};
 
 /// `FAILOVERS=100` for as many.
 fn failovers() -> usize {
@@ -185,12 +185,7 @@ impl Sentinel {
     }
 
     fn command(&self, words: &[&str]) -> String {
-        let output = Command::new("redis-cli")
-            .args(["-p", &self.port.to_string()])
-            .args(words)
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        redis_cli(self.port, words)
     }
 
     fn knows_replica(&self) -> bool {

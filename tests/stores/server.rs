@@ -73,14 +73,9 @@ impl RedisServer {
         self.process = launch(self.port, self.directory.path(), &self.arguments);
     }
 
-    /// Runs a command through `redis-cli`, and returns what it prints.
+    /// Runs a command at this server, and returns what `redis-cli` prints.
     pub(crate) fn command(&self, words: &[&str]) -> String {
-        let output = Command::new("redis-cli")
-            .args(["-p", &self.port.to_string()])
-            .args(words)
-            .output()
-            .unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        redis_cli(self.port, words)
     }
 }
 
@@ -89,6 +84,16 @@ impl Drop for RedisServer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Runs a command through `redis-cli`, and returns what it prints.
+pub(crate) fn redis_cli(port: u16, words: &[&str]) -> String {
+    let output = Command::new("redis-cli")
+        .args(["-p", &port.to_string()])
+        .args(words)
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 pub(crate) fn free_port() -> u16 {

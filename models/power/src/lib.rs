@@ -27,7 +27,7 @@ struct Error(String);
 
 /// Locks are not what this is about.
 #[derive(Debug)]
-struct Lock(File);
+struct Lock;
 
 impl Error {
     fn with_message(_: ErrorKind, message: impl Into<String>) -> Self {

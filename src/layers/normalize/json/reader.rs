@@ -5,7 +5,7 @@ use http::{
     header::{CONTENT_ENCODING, CONTENT_TYPE},
     response,
 };
-use serde_json::{Deserializer, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::{
     Members, Unreadable, pieces,
@@ -153,11 +153,8 @@ fn usual_member(text: &[u8]) -> Option<(&str, &RawValue, &[u8])> {
 
 /// Splits a member into its name and what stands behind the colon.
 fn split(member: &[u8]) -> Option<(&RawValue, &[u8])> {
-    let mut names = Deserializer::from_slice(member).into_iter::<&RawValue>();
-    let name = names.next()?.ok()?;
-    let value = member.get(names.byte_offset()..)?;
-    let value = trim_start(value).strip_prefix(b":")?;
-    Some((name, value))
+    let (name, rest) = pieces::value(member)?;
+    Some((name, pieces::behind(rest, b':')?))
 }
 
 fn is_encoded(headers: &HeaderMap) -> bool {

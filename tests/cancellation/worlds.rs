@@ -1,0 +1,105 @@
+//! The tokens, codes and servers that layers are tried with.
+
+use bytes::Bytes;
+use http::{HeaderName, Request, Response, StatusCode, header, response};
+use http_body_util::Full;
+use tower::{Service, service_fn};
+use tower_reauth::{
+    Code, CodeRequest, Error, ErrorKind, Renewal, Session, Token, layers::Mfa, replay::ReplayBody,
+};
+
+use crate::sweep::{Body, Log, answer, takes_a_while};
+
+pub(crate) const ORIGIN: &str = "https://api.example.com";
+
+pub(crate) fn request() -> Request<Body> {
+    plain_request().map(|_| ReplayBody::from("hello"))
+}
+
+/// A request as those have it who know nothing of layers.
+pub(crate) fn plain_request() -> Request<Full<Bytes>> {
+    let request = Request::post("https://api.example.com/call");
+    request.body(Full::from("hello")).unwrap()
+}
+
+/// What is asked for tokens: `t2`, and `t3` …, or nothing but a refusal.
+pub(crate) fn tokens(
+    log: &Log,
+    is_refused: bool,
+) -> impl Service<Renewal, Response = Token, Error = Error, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static
++ use<> {
+    let log = log.clone();
+    service_fn(move |_: Renewal| {
+        let log = log.clone();
+        async move {
+            log.add("token");
+            takes_a_while().await;
+            if is_refused {
+                return Err(Error::new(ErrorKind::Rejected, "no"));
+            }
+            Ok(Token::new(format!("t{}", log.count("token") + 1)).unwrap())
+        }
+    })
+}
+
+/// A session that may have a token to begin with.
+pub(crate) fn session(log: &Log, token: Option<&str>, is_refused: bool) -> Session {
+    let mut builder = Session::builder(tokens(log, is_refused)).origin(ORIGIN);
+    if let Some(token) = token {
+        builder = builder.token(Token::new(token).unwrap());
+    }
+    builder.build().unwrap()
+}
+
+/// Accepts `t2` alone.
+pub(crate) fn second_token(request: &Request<()>, _: usize) -> Response<Full<Bytes>> {
+    match request.headers().get(header::AUTHORIZATION) {
+        Some(value) if value == "Bearer t2" => answer(200, "{}"),
+        _ => answer(401, "{}"),
+    }
+}
+
+/// A person whose code is always the same.
+pub(crate) fn codes(
+    log: &Log,
+) -> impl Service<CodeRequest, Response = Code, Error = Error, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static
++ use<> {
+    let log = log.clone();
+    service_fn(move |_: CodeRequest| {
+        let log = log.clone();
+        async move {
+            log.add("code");
+            takes_a_while().await;
+            Code::new("123456").map_err(Into::into)
+        }
+    })
+}
+
+/// Accepts that code alone.
+pub(crate) fn with_code(request: &Request<()>, _: usize) -> Response<Full<Bytes>> {
+    match request.headers().get("x-code") {
+        Some(code) if code == "123456" => answer(200, "{}"),
+        _ => answer(403, "code, please"),
+    }
+}
+
+/// What attaches it.
+pub(crate) fn mfa_and_codes(log: &Log) -> Mfa {
+    let challenge = |head: &response::Parts, _: &[u8]| {
+        let is_one = head.status == StatusCode::FORBIDDEN;
+        is_one.then(|| Error::new(ErrorKind::CodeRequired, "a code is wanted"))
+    };
+    Mfa::builder(HeaderName::from_static("x-code"), challenge)
+        .origin(ORIGIN)
+        .code_service(codes(log))
+        .build()
+        .unwrap()
+}
