@@ -226,6 +226,8 @@ mod tests {
             ("https://api.example.com", "http://api.example.com/"),
             ("https://api.example.com", "http://api.example.com:443/"),
             ("https://api.example.com", "https://api.example.com:8443/"),
+            ("https://api.example.com:8443", "https://api.example.com/"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1/"),
             ("https://api.example.com", "https://api.example.com./"),
             ("https://api.example.com", "https://example.com/"),
             (

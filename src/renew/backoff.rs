@@ -294,6 +294,21 @@ mod tests {
     }
 
     #[test]
+    fn the_pauses_of_a_breaker_double_from_ten_seconds_to_five_minutes() {
+        let mut breaker = Breaker::default();
+        for generation in 1..=2 {
+            assert_eq!(breaker.refused(generation, 0, secs(0)), None);
+        }
+        let mut now = 0;
+        for (generation, pause) in (3..).zip([10, 20, 40, 80, 160, 300, 300, 300]) {
+            let refused = breaker.refused(generation, 0, secs(now));
+            assert_eq!(refused, Some(secs(pause)));
+            now += pause;
+            assert_eq!(breaker.refused(generation, 0, secs(now)), None, "one more");
+        }
+    }
+
+    #[test]
     fn a_server_that_kills_working_tokens_never_trips_the_breaker() {
         let mut breaker = Breaker::default();
         for generation in 1..1_000 {
