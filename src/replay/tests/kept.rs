@@ -110,6 +110,44 @@ fn small_frames_count_more_than_their_bytes() {
 }
 
 #[test]
+fn frames_of_nothing_do_not_count_and_trailers_count_by_name_and_value() {
+    let (body, budget) = limited([data(""), data("one"), data(""), trailers()], 1000, 1000);
+    let copy = body.try_copy().unwrap();
+    let sent = drain(body).trailers;
+    let names: usize = trailer_map()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + FRAME_OVERHEAD)
+        .sum();
+    assert_eq!(budget.used(), 3 + FRAME_OVERHEAD + names + FRAME_OVERHEAD);
+    assert_eq!(drain_whole(copy).trailers, sent);
+}
+
+#[test]
+fn what_the_last_copy_has_not_sent_is_freed_with_it_though_the_first_send_lives() {
+    let (mut body, budget) = limited([data("one"), data("two"), data("three")], 1000, 1000);
+    let mut copy = body.try_copy().unwrap();
+    for _ in 0..4 {
+        let _ = next(&mut body);
+    }
+    assert_eq!(released(&mut copy), Poll::Ready(Released::Whole));
+    let _ = next(&mut copy);
+    assert_eq!(body.not_replayed(), NotReplayed::NotCopyable);
+    assert_eq!(budget.used(), 8 + 2 * FRAME_OVERHEAD);
+    drop(copy);
+    assert_eq!(budget.used(), 0);
+    drop(body);
+}
+
+#[test]
+fn nothing_fits_into_no_memory_at_all() {
+    let source = Script::new([]).with_length();
+    let body = ReplayBody::with_limits(source, &limits(0, None));
+    let copy = body.try_copy().unwrap();
+    drain(body);
+    assert_eq!(drain_whole(copy).bytes, "");
+}
+
+#[test]
 fn trailers_count() {
     let (body, _) = limited([data("one"), trailers()], 3 + 2 * FRAME_OVERHEAD, 1000);
     let mut copy = body.try_copy().unwrap();

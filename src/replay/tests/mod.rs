@@ -187,6 +187,7 @@ fn whoever_waits_is_woken_when_the_body_is_dropped() {
     assert!(!waiting.is_woken());
     drop(body);
     assert!(waiting.is_woken());
+    assert_eq!(copy.not_replayed(), NotReplayed::NotCopyable);
     assert_ready_eq!(
         waiting.enter(|cx, _| copy.poll_released(cx)),
         Released::Whole
