@@ -258,3 +258,21 @@ impl Reason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_have_names_for_logs_and_metrics() {
+        let all = [
+            (Reason::Missing, "missing"),
+            (Reason::Expiring, "expiring"),
+            (Reason::Rejected, "rejected"),
+            (Reason::Explicit, "explicit"),
+        ];
+        for (reason, name) in all {
+            assert_eq!(reason.as_str(), name);
+        }
+    }
+}
