@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, header, response};
 use http_body_util::Full;
-use tower::{Service, service_fn};
+use tower::{service_fn, util::BoxCloneSyncService};
 use tower_reauth::{
     Code, CodeRequest, Error, ErrorKind, Renewal, Session, Token, layers::Mfa, replay::ReplayBody,
 };
@@ -22,27 +22,30 @@ pub(crate) fn plain_request() -> Request<Full<Bytes>> {
     request.body(Full::from("hello")).unwrap()
 }
 
-/// What is asked for tokens: `t2`, and `t3` …, or nothing but a refusal.
-pub(crate) fn tokens(
+/// Notes `word` when it is asked, takes its time, and answers with what `answer` makes of the log.
+fn asked<Q: 'static, R: 'static>(
     log: &Log,
-    is_refused: bool,
-) -> impl Service<Renewal, Response = Token, Error = Error, Future: Send>
-+ Clone
-+ Send
-+ Sync
-+ 'static
-+ use<> {
+    word: &'static str,
+    answer: impl Fn(&Log) -> Result<R, Error> + Clone + Send + Sync + 'static,
+) -> BoxCloneSyncService<Q, R, Error> {
     let log = log.clone();
-    service_fn(move |_: Renewal| {
-        let log = log.clone();
+    BoxCloneSyncService::new(service_fn(move |_: Q| {
+        let (log, answer) = (log.clone(), answer.clone());
         async move {
-            log.add("token");
+            log.add(word);
             takes_a_while().await;
-            if is_refused {
-                return Err(Error::new(ErrorKind::Rejected, "no"));
-            }
-            Ok(Token::new(format!("t{}", log.count("token") + 1)).unwrap())
+            answer(&log)
         }
+    }))
+}
+
+/// What is asked for tokens: `t2`, and `t3` …, or nothing but a refusal.
+pub(crate) fn tokens(log: &Log, is_refused: bool) -> BoxCloneSyncService<Renewal, Token, Error> {
+    asked(log, "token", move |log| {
+        if is_refused {
+            return Err(Error::new(ErrorKind::Rejected, "no"));
+        }
+        Ok(Token::new(format!("t{}", log.count("token") + 1)).unwrap())
     })
 }
 
@@ -64,23 +67,8 @@ pub(crate) fn second_token(request: &Request<()>, _: usize) -> Response<Full<Byt
 }
 
 /// A person whose code is always the same.
-pub(crate) fn codes(
-    log: &Log,
-) -> impl Service<CodeRequest, Response = Code, Error = Error, Future: Send>
-+ Clone
-+ Send
-+ Sync
-+ 'static
-+ use<> {
-    let log = log.clone();
-    service_fn(move |_: CodeRequest| {
-        let log = log.clone();
-        async move {
-            log.add("code");
-            takes_a_while().await;
-            Code::new("123456").map_err(Into::into)
-        }
-    })
+pub(crate) fn codes(log: &Log) -> BoxCloneSyncService<CodeRequest, Code, Error> {
+    asked(log, "code", |_| Ok(Code::new("123456").unwrap()))
 }
 
 /// Accepts that code alone.
